@@ -18,7 +18,11 @@ const CA = refs.secret('cilium-ca');
 const certificate = (role: string) => refs.secret(`clustermesh-apiserver-${role}-cert`);
 const CERTIFICATES = ['server', 'admin', 'local', 'remote'].map(certificate);
 const WAYS_BACK =
-  'restore Secret kube-system/cilium-ca from backup; or replace it (cuts mesh-2 off until reconnected): meshctl clustermesh enable --context mesh-1 --replace-ca';
+  /restore Secret kube-system\/cilium-ca from backup; or replace it \(cuts mesh-2 off until reconnected\): meshctl clustermesh enable --context mesh-1 --replace-ca/;
+/** Where each certificate that is left is of the CA that was lost, another one can be trusted beside it. */
+const WITHOUT_CUT =
+  /from backup; or replace it without cutting off a peer: meshctl clustermesh certs rotate --context (mesh-1,mesh-2|'mesh-1,<context of mesh-2>') --ca/;
+const canBeRotated = (state: string) => state.includes('for peers');
 
 const keep = (ref: ObjectRef) => {
   if (!lost.has(keyOf(ref))) lost.set(keyOf(ref), structuredClone(found(one.store.get(ref), ref.name)));
@@ -74,16 +78,33 @@ const STATES: [string, () => void][] = [
 ];
 
 describe('a CA of which less is left than a server certificate', () => {
-  it.each(STATES)('%s: enable makes none, and says the way', async (_state, act) => {
+  it.each(STATES)('%s: enable makes none, and says the way', async (state, act) => {
     act();
     const before = one.store.get(CA);
     const refused = await meshctl(enable('mesh-1'));
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr).toMatch(/certificate .+ cannot be issued: Secret kube-system\/cilium-ca is (missing|empty)/);
-    expect(refused.stderr).toContain(WAYS_BACK);
+    expect(refused.stderr).toMatch(canBeRotated(state) ? WITHOUT_CUT : WAYS_BACK);
     expect(one.store.get(CA)).toEqual(before);
     const helm = await meshctl(enable('mesh-1', '--via-helm', '--dry-run'));
-    expect(helm).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('--replace-ca') });
+    expect(helm).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(canBeRotated(state) ? WITHOUT_CUT : WAYS_BACK),
+    });
+  });
+
+  const both = ['--context', 'mesh-1,mesh-2'];
+  it.each([
+    ['enable', certificate('local'), enable('mesh-1')],
+    ['certs rotate --peer', undefined, ['clustermesh', 'certs', 'rotate', ...both, '--peer', 'mesh-1', '--yes']],
+    ['invite', undefined, ['clustermesh', 'invite', '--context', 'mesh-1', '--peer', 'mesh-9', '-o', 'json']],
+    ['status', certificate('local'), ['clustermesh', 'status', ...both]],
+    ['check', certificate('local'), ['clustermesh', 'check', ...both]],
+  ])('%s names the way that cuts no peer off where there is one', async (_what, also, line) => {
+    remove(CA, ...(also ? [also] : []));
+    const { stdout, stderr } = await meshctl(line);
+    expect((stdout + stderr).replaceAll(/\s+/g, ' ')).toMatch(WITHOUT_CUT);
+    expect(stdout + stderr).not.toContain('--replace-ca');
   });
 
   it.each(STATES)('%s: --replace-ca names who is cut off, and asks', async (_state, act) => {
@@ -104,7 +125,8 @@ describe('a CA of which less is left than a server certificate', () => {
     ];
     for (const look of looks) {
       const { stdout } = await meshctl(['clustermesh', ...look, '--context', 'mesh-1']);
-      expect(stdout, look.join(' ')).toContain('meshctl clustermesh enable --context mesh-1 --replace-ca');
+      const told = stdout.replaceAll(/\s+/g, ' ');
+      expect(told, look.join(' ')).toMatch(canBeRotated(state) ? WITHOUT_CUT : /enable --context mesh-1 --replace-ca/);
       expect(stdout, look.join(' ')).not.toMatch(/enable --context mesh-1$/m);
     }
   });
@@ -120,6 +142,13 @@ describe('a CA of which less is left than a server certificate', () => {
     const refused = await meshctl(enable('mesh-1'));
     expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('--replace-ca') });
     expect(one.store.get(CA)).toBeUndefined();
+  });
+
+  it('the way that cuts no peer off comes to its end', async () => {
+    remove(CA, certificate('local'));
+    await meshctl.ok(['clustermesh', 'certs', 'rotate', ...both, '--ca', '--yes']);
+    await connected();
+    expect((await meshctl(['clustermesh', 'check', ...both, '--category', 'tls'])).exitCode).toBe(0);
   });
 
   it('the way on connects again whoever has begun to dial with a former CA: Cilium reads one only together with its file', async () => {

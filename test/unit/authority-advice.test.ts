@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { enableAdvice, signerAdvice } from '../../src/mesh/certificates/authority.ts';
+import { enableAdvice } from '../../src/mesh/certificates/authority.ts';
 import { renewAuthorityFirst, replaceExpired, rotateAuthority } from '../../src/mesh/certificates/authority-time.ts';
 import type { TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
-import { waysToAgree, waysToSign } from '../../src/mesh/certificates/foreign-authority.ts';
+import { signerAdvice, waysToAgree, waysToSign } from '../../src/mesh/certificates/foreign-authority.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { mendOf } from '../../src/mesh/faults/fault-advice.ts';
 import { enableObstacles } from '../../src/mesh/faults/serve-faults.ts';

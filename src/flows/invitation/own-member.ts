@@ -1,6 +1,6 @@
 import { hostPort, listEndpoints, requireEndpoints, splitHostPort } from '../../mesh/apiserver/endpoints.ts';
 import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
-import { requireSigner } from '../../mesh/certificates/authority.ts';
+import { requireSigner } from '../../mesh/certificates/foreign-authority.ts';
 import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { requireEnabled } from '../../mesh/connect/direction.ts';

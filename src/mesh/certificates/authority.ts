@@ -7,14 +7,12 @@ import type { CaFacts, ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand, shellWord } from '../command-line.ts';
 import { capital } from '../counted.ts';
 import { type UnfinishedDisable, waysOn } from '../enable/unfinished-disable.ts';
-import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { APISERVER, agentDaemonSetRef, CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
-import { foreignOwner } from '../objects/ownership.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import { concernedPeers, hasServed } from '../peers/concerned-peers.ts';
 import { withoutGoing } from '../plan/going.ts';
-import { expiredAuthority, replaceAuthorityCommand, replaceExpired } from './authority-time.ts';
+import { expiredAuthority, replaceAuthorityCommand } from './authority-time.ts';
 import { replaceInBundle } from './ca-bundle.ts';
 import type { CertificateFacts, TrustBundle } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
@@ -121,32 +119,6 @@ export function authorityTrouble(snapshot: ClusterSnapshot): string | undefined 
 /** Why a cluster can sign nothing of use, as the end of a sentence about its CA's Secret; undefined where it can. */
 export function signerTrouble(snapshot: ClusterSnapshot, now: Date): string | undefined {
   return expiredAuthority(snapshot, now) ?? authorityTrouble(snapshot);
-}
-
-/**
- * The cluster's CA, with its key at hand.
- * @param purpose what is to be signed, for the message
- * @param others other clusters, as far as they were read
- * @throws MeshctlError `CertificateAuthority` when there is no CA, or no key of it, or when it is not valid now
- */
-export function requireSigner(
-  snapshot: ClusterSnapshot,
-  purpose: string,
-  now: Date,
-  others: readonly ClusterSnapshot[] = [],
-): CaFacts {
-  const { ca, context, namespace } = snapshot;
-  const trouble = signerTrouble(snapshot, now);
-  if (ca && !trouble) return ca;
-  const secret = `Secret ${namespace}/${CA_SECRET}`;
-  throw new MeshctlError(
-    'CertificateAuthority',
-    `context "${context}": ${purpose} cannot be issued: ${secret} ${trouble}`,
-    {
-      hint: signerAdvice(snapshot, now, others),
-      details: { context, object: secret },
-    },
-  );
 }
 
 /**
@@ -268,34 +240,4 @@ export function issuesElsewhere(
 /** It marks what it issues (annotation of its Certificates). */
 function isByCertManager(secret: KubeObject | undefined): boolean {
   return Boolean(secret?.metadata.annotations?.['cert-manager.io/certificate-name']);
-}
-
-/**
- * How a cluster that cannot sign comes to do so, as sentences. cert-manager keeps the keys of its CAs elsewhere, or issues from one
- * that is nowhere in the cluster.
- */
-export function signerAdvice(snapshot: ClusterSnapshot, now: Date, others: readonly ClusterSnapshot[] = []): string {
-  if (expiredAuthority(snapshot, now) !== undefined) return replaceExpired(snapshot, others);
-  const { context, objects, namespace } = snapshot;
-  const owner = foreignOwner(objects.get(keyOf(secretRef(namespace, CA_SECRET))));
-  const give = meshctlCommand('clustermesh enable', { context }, ['--ca-cert', '<file>', '--ca-key', '<file>']);
-  if (owner?.startsWith('cert-manager')) {
-    return (
-      `The CA belongs to ${owner}. Certificates that it has issued are kept and can be used, and it has to issue new ones: ` +
-      `let the chart ask for them (clustermesh.apiserver.tls.auto.method=certmanager), or give a CA: ${give}`
-    );
-  }
-  const state = authorityState(snapshot);
-  if (state === 'elsewhere') {
-    return 'What cert-manager has issued can be used, and it has to issue what is new: its issuer has the key of the CA.';
-  }
-  if (state === 'no-key') {
-    return (
-      'The key of the CA is needed to sign; existing valid certificates are kept without it. ' +
-      `Restore the key from its backup, or give the CA: ${give}`
-    );
-  }
-  const neverWas = !hasServed(snapshot) && (state === 'missing' || state === 'empty');
-  if (neverWas) return meshctlCommand('clustermesh enable', { context });
-  return waysBack(snapshot, concernedPeers(snapshot, []));
 }

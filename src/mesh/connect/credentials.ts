@@ -1,10 +1,9 @@
 import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { requireSigner } from '../certificates/authority.ts';
 import type { TlsSecretFacts } from '../certificates/certificate.ts';
 import { saysAuthorityLack, saysKeyLack } from '../certificates/certificate-lacks.ts';
 import { validityFault } from '../certificates/cluster-certificates.ts';
-import { signingFault } from '../certificates/foreign-authority.ts';
+import { requireSigner, signingFault } from '../certificates/foreign-authority.ts';
 import { acceptEachOther, isSameKey, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type OptionPlace, optionName, optionWith } from '../enable/option-name.ts';

@@ -1,6 +1,6 @@
-import { requireSigner } from '../certificates/authority.ts';
 import type { FileLack } from '../certificates/certificate.ts';
 import { clientSpec, reasonToCopy, reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { requireSigner } from '../certificates/foreign-authority.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import { describeAuthority } from '../certificates/trust.ts';
 import { MeshctlError } from '../errors.ts';

@@ -1,6 +1,6 @@
 import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { caMark, hasCertificate } from '../apiserver/pod-marks.ts';
-import { isUnfilled, requireSigner } from '../certificates/authority.ts';
+import { isUnfilled } from '../certificates/authority.ts';
 import { replaceInBundle } from '../certificates/ca-bundle.ts';
 import {
   AUTHORITY_VALIDITY_MS,
@@ -15,6 +15,7 @@ import {
   type SecretCertificate,
   withoutAddresses,
 } from '../certificates/cluster-certificates.ts';
+import { requireSigner } from '../certificates/foreign-authority.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { isSameKey, storedWith } from '../certificates/trust.ts';

@@ -17,12 +17,13 @@ import { authorityState, type EnableObstacles, hasLostSigner, issuesElsewhere } 
 import { expiredAuthority, renewAuthorityFirst } from '../certificates/authority-time.ts';
 import { completeBundle } from '../certificates/ca-bundle.ts';
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
-import { isForeignAuthority, signingFault } from '../certificates/foreign-authority.ts';
+import { isForeignAuthority, signingFault, waysToSign } from '../certificates/foreign-authority.ts';
 import { handOn, reissueAdvice } from '../certificates/reissue.ts';
 import { misnamedAgents, saysMisnamed } from '../cilium/agent-identity.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import { kvstoreRefusal, servesFromKvstore } from '../cilium/kvstore.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { unfinishedDisable } from '../enable/unfinished-disable.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import {
@@ -43,6 +44,7 @@ import { ownerOfData } from '../rotation/rotated-cluster.ts';
 import { certificateFault, type FoundInCertificate } from './certificate-fault.ts';
 import { certificatesNamed } from './dial-faults.ts';
 import type { Fault, FaultsInput, ServeFaultId } from './fault.ts';
+import { mendOf } from './fault-advice.ts';
 import { servesFromElsewhere, strangeToServer } from './server-issuer.ts';
 import { userFaults } from './user-faults.ts';
 
@@ -64,7 +66,16 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
         ...authorityFaults(snapshot, input),
         ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
       ];
-  return faults.map((fault) => ({ ...fault, ...obstacles }));
+  const { unsigned, caExpired, kvstore, unfinished } = obstacles;
+  // The CA comes back first.
+  const ways = unsigned && !caExpired && !kvstore && !unfinished ? waysToSign(snapshot, input.others) : undefined;
+  const isEnabled = (fault: Fault) =>
+    mendOf(fault, new Map()) === meshctlCommand('clustermesh enable', { context: snapshot.context });
+  return faults.map((fault) => ({
+    ...fault,
+    ...obstacles,
+    ...(ways !== undefined && isEnabled(fault) ? { hint: ways } : {}),
+  }));
 }
 
 /** Why `enable` alone would be refused by a cluster. */

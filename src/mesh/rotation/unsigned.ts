@@ -1,5 +1,5 @@
 import { requireSigner, signerAdvice, signerTrouble, succeedingAuthority } from '../certificates/authority.ts';
-import { signingFault } from '../certificates/foreign-authority.ts';
+import { requireSigner, signerAdvice, signingFault } from '../certificates/foreign-authority.ts';
 import { earliestOf } from '../cluster-clocks.ts';
 import type { Member } from '../connect/member.ts';
 import { CA_SECRET } from '../objects/names.ts';

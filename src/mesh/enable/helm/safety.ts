@@ -1,10 +1,11 @@
-import { authorityTrouble, isServedByCertManager, waysBack } from '../../certificates/authority.ts';
+import { authorityTrouble, isServedByCertManager } from '../../certificates/authority.ts';
+import { waysToSign } from '../../certificates/foreign-authority.ts';
 import type { AuthorityPlan } from '../../certificates/plan-authority.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { meshctlCommand } from '../../command-line.ts';
 import { MeshctlError } from '../../errors.ts';
 import { CA_SECRET } from '../../objects/names.ts';
-import { knownPeers } from '../../peers/peers.ts';
+import { withoutNamesakes } from '../../peers/namesakes.ts';
 import { unfinishedRotations } from '../../rotation/unfinished-rotation.ts';
 import type { PeerMove } from '../effects/peer-move.ts';
 import type { EnableSettings } from '../settings.ts';
@@ -37,7 +38,7 @@ export function requireSafeForHelm(
       throw new MeshctlError(
         'CertificateAuthority',
         `context "${context}": Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: Helm would make a new CA and cut every peer off`,
-        { hint: `First ${waysBack(snapshot, knownPeers(snapshot))}`, details },
+        { hint: `First ${waysToSign(snapshot, withoutNamesakes(snapshot, others))}`, details },
       );
     }
     const rotation = unfinishedRotations([snapshot, ...others]).find((one) => one.context === context);
