@@ -225,6 +225,8 @@ export interface Verdicts {
     categories?: readonly string[];
     suppressed?: readonly string[];
     more?: Readonly<Record<string, Partial<StatusReport>>>;
+    /** Whom invitations of any of them let in; default: they could not be read. */
+    invited?: readonly string[];
   }): CheckEntry[];
 }
 
@@ -252,10 +254,10 @@ export async function lookAt(
   return {
     reports,
     isHealthy: reports.every(({ healthy }) => healthy),
-    check({ categories = [], suppressed = [], more = {} } = {}) {
+    check({ categories = [], suppressed = [], more = {}, invited } = {}) {
       const asked = MESH_CHECKS.filter(({ category }) => categories.length === 0 || categories.includes(category));
       const observed = statuses.map(({ context, ...status }) => {
-        const seen = { containers: [], nodes: [], status: { context, ...status, ...more[context] } };
+        const seen = { containers: [], nodes: [], invited, status: { context, ...status, ...more[context] } };
         return [context, seen] as const;
       });
       const input = { clusters: whole, now, observed: new Map(observed) };

@@ -60,9 +60,12 @@ function faultsOf(clusters: readonly ClusterSnapshot[], more: Partial<StatusRepo
 const LOST = [cluster(1, [3], [2, 3]), cluster(2, [3], [1, 3]), cluster(3, [1, 2], [1, 2])];
 
 describe('of three clusters', () => {
-  it('two that have lost each other are named by status too, once, and no connection is called bad for it', () => {
+  it('two that have lost each other are named by status too, once, though either has it', () => {
     const { faults, reasons } = faultsOf(LOST);
-    expect(faults).toMatchObject([{ context: 'c1', peer: 'mesh-2', outage: false }]);
+    expect(faults).toMatchObject([
+      { context: 'c1', peer: 'mesh-2', outage: true },
+      { context: 'c2', peer: 'mesh-1', outage: true },
+    ]);
     expect(reasons).toMatchObject([{ says: expect.stringContaining('their peering has lost both halves') }]);
     expect(reasons[0]?.lead).toBeUndefined();
     expect(reasons[0]?.hint).toContain('meshctl clustermesh connect --context c1 --destination-context c2');
@@ -80,7 +83,7 @@ describe('of three clusters', () => {
     const found = warningsOf(LOST);
     expect(found).toMatchObject([
       {
-        severity: 'warn',
+        severity: 'fail',
         cluster: 'c1',
         message: expect.stringContaining('neither dials the other: their peering has lost both halves'),
         hint: expect.stringContaining('meshctl clustermesh connect --context c1 --destination-context c2'),

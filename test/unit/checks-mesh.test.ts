@@ -618,7 +618,7 @@ describe('checks of CAs and ownership', () => {
   it.each([
     ['let in, and lets in, and none of them dials anyone', ['', ''], true, 'skip', undefined],
     ['let in, and lets in, and one of them dials others', ['mesh-3', ''], true, 'skip', undefined],
-    ['let in, and lets in, and both dial others', ['mesh-3', 'mesh-3'], true, 'warn', BOTH_WAYS],
+    ['let in, and lets in, and both dial others', ['mesh-3', 'mesh-3'], true, 'fail', BOTH_WAYS],
     ['let in alone, and this cluster dials nobody', ['', 'mesh-3'], false, 'warn', BOTH_WAYS],
     ['let in alone, and dials nobody', ['mesh-3', ''], false, 'warn', BOTH_WAYS],
     ['let in alone, and both dial others', ['mesh-3', 'mesh-3'], false, 'warn', OUT_ONLY],

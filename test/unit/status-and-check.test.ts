@@ -6,10 +6,13 @@ import { describeFault, type Fault, type FaultId } from '../../src/mesh/faults/f
 import { FAULT_IDS } from '../../src/mesh/faults/fault-advice.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
+import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
+import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { generateEcKey } from '../../src/pki/certificate.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
+import { meshStatusText } from '../../src/views/status/matrix-view.ts';
 import { certificateTexts, lookAt, objectAt, peerFiles, putTexts, type WorldCluster } from '../support/mesh-world.ts';
 
 const made = (commonName: string) => createAuthority({ commonName, key: generateEcKey() });
@@ -20,6 +23,8 @@ if (!A || !B || !C) throw new Error('no CAs');
 const one = (more: Partial<WorldCluster> = {}): WorldCluster => ({ id: 1, ca: A, dials: { 2: { by: B } }, ...more });
 const two = (more: Partial<WorldCluster> = {}): WorldCluster => ({ id: 2, ca: B, dials: { 1: { by: A } }, ...more });
 const three = (more: Partial<WorldCluster> = {}): WorldCluster => ({ id: 3, ca: C, dials: { 1: { by: A } }, ...more });
+
+const PLAIN = { bold: String, dim: String, ok: String, warn: String, fail: String };
 
 const failing = (entries: readonly CheckEntry[]) =>
   entries.flatMap(({ severity, id, message }) => (severity === 'fail' ? [[id, message]] : []));
@@ -107,11 +112,41 @@ describe('a CA that is lost, which no connection needs before something has to b
   });
 });
 
+describe('a peering that has lost both halves, of two clusters that are connected to a third one', () => {
+  const world = (lost: readonly number[]): WorldCluster[] => [
+    { ...one(), dials: { 3: { by: C } }, letsIn: lost.includes(1) ? [2, 3] : [3] },
+    { ...two(), dials: { 3: { by: C } }, letsIn: lost.includes(2) ? [1, 3] : [3] },
+    three({ dials: { 1: { by: A }, 2: { by: B } } }),
+  ];
+  const firstLine = (reports: StatusReport[]) => meshStatusText(evaluateMesh(reports, []), PLAIN).split('\n')[0];
+
+  it('fails both, and is said once: no global Service of one has the pods of the other', async () => {
+    const { reports, check } = await lookAt(world([1, 2]));
+    expect(reports.map(({ healthy }) => healthy)).toEqual([false, false, true]);
+    expect(evaluateMesh(reports, []).matrix.filter(({ state }) => state === 'disconnected')).toMatchObject([
+      { from: 'mesh-1', to: 'mesh-2' },
+      { from: 'mesh-2', to: 'mesh-1' },
+    ]);
+    expect(firstLine(reports)).toBe(
+      '❌ 2 of 3 clusters are not connected to all clusters (peering lost: mesh-1 and mesh-2)',
+    );
+    expect(failing(check({ invited: [] }))).toEqual([
+      ['tls-orphaned-users', expect.stringContaining('their peering has lost both halves')],
+    ]);
+  });
+
+  it('is none of two that were never joined', async () => {
+    const { reports, isHealthy } = await lookAt(world([]));
+    expect(isHealthy).toBe(true);
+    expect(firstLine(reports)).toContain('not peers of each other: mesh-1 and mesh-2');
+  });
+});
+
 const lookedAt = lookAt([one(), two()]);
 
 /** What never is an outage. */
 const HARMLESS: readonly FaultId[] = [
-  ...(['ca-missing', 'ca-unreadable', 'ca-key', 'ca-foreign', 'choice-half-recorded', 'peering-lost'] as const),
+  ...(['ca-missing', 'ca-unreadable', 'ca-key', 'ca-foreign', 'choice-half-recorded'] as const),
 ];
 
 describe('a fault that nobody has noticed, and that no other check finds', () => {

@@ -296,8 +296,9 @@ function orphansOf(
         : isAwaited
           ? `Either connect them again: ${connectCommand(context, other.context)}; or lock it out: ${part}`
           : `Anyone with its certificate is still let in. To lock it out: ${part}`;
-      const args = { user, peer: other.context, ...(isLost ? { lost: true } : {}) };
-      return findingOf('tls-orphaned-users', 'warn', context, args, hint);
+      if (!isLost) return findingOf('tls-orphaned-users', 'warn', context, { user, peer: other.context }, hint);
+      const args = { user, peer: other.context, lost: true, peers: [knownAs(cluster), knownAs(other)] };
+      return findingOf('tls-orphaned-users', 'fail', context, args, hint);
     });
 }
 

@@ -101,9 +101,16 @@ function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]):
 }
 
 /** Whether a fault is that a cluster does not dial a peer, and is to: agents do not even know of that one. */
-export function isOfUndialled({ peers }: Pick<StatusReport, 'peers'>, { id, peer }: Fault): boolean {
-  const isLost = id === 'peers-mutual' || id === 'peering-file-missing';
+export function isOfUndialled({ peers }: Pick<StatusReport, 'peers'>, { id, peer, outage }: Fault): boolean {
+  const isLost = id === 'peers-mutual' || id === 'peering-file-missing' || (id === 'peering-lost' && outage);
   return isLost && peer !== undefined && !peers.some(({ name }) => name === peer);
+}
+
+/** Whether two clusters have lost their peering on both sides, as either of them has it, and each is connected to another one. */
+export function havePeeringLost(one: StatusReport, other: StatusReport): boolean {
+  const isLostOf = ({ faults }: StatusReport, peer: StatusReport) =>
+    faults.some(({ id, outage, peer: name }) => id === 'peering-lost' && outage && name === peerNameOf(peer));
+  return mayBePeersOf(one, [other]).length > 0 && (isLostOf(one, other) || isLostOf(other, one));
 }
 
 function isToDial(report: StatusReport, to: string): boolean {

@@ -105,30 +105,33 @@ export function halfRecorded(snapshot: ClusterSnapshot, others: readonly Cluster
 }
 
 /**
- * Peerings of this cluster that have lost both halves, each by the first of the two: nothing that runs misses them, and nobody dials.
- * Of Secrets that may not be read it is not known whom they name; whom an invitation lets in is on its way to be a peer.
+ * Peerings of this cluster that have lost both halves, each told of both of the two: no agent lacks the other one, and no global Service
+ * of one has the other's pods. That one dials no peer at all is a matter of its own. Of Secrets that may not be read it is not known
+ * whom they name; whom an invitation lets in is on its way to be a peer.
+ * @param peers the other clusters that may be its peers
  */
 export function bothHalvesLost(
-  report: StatusReport,
-  snapshot: ClusterSnapshot,
-  others: readonly ClusterSnapshot[],
-  before: readonly ClusterSnapshot[],
+  { report, snapshot }: Record<'report', StatusReport> & Record<'snapshot', ClusterSnapshot>,
+  peers: readonly { report: StatusReport; snapshot: ClusterSnapshot }[],
 ): Fault[] {
   const { context, namespace } = snapshot;
-  const isSeen = (peer: string) => report.peers.some(({ name }) => name === peer);
-  if ((report.invitations ?? []).length > 0 || mayDialUnseen(snapshot)) return [];
-  return others
-    .filter((other) => !before.includes(other) && !mayDialUnseen(other) && !isSeen(knownAs(other)))
-    .filter((other) => haveLostBothHalves(snapshot, other))
-    .map((other) => ({
-      ...{ id: 'peering-lost' as const, context, namespace, component: 'agent' as const, outage: false },
-      ...{ object: `Secret ${AGENT_PEERS_SECRET}`, peer: knownAs(other) },
-      says: saysBothLost('they'),
+  const others = peers.map((peer) => peer.snapshot);
+  const isUnsure = (one: StatusReport, read: ClusterSnapshot, peer: string) =>
+    (one.invitations ?? []).length > 0 || mayDialUnseen(read) || one.peers.some(({ name }) => name === peer);
+  return peers
+    .filter((peer) => haveLostBothHalves(snapshot, peer.snapshot))
+    .filter((peer) => !isUnsure(report, snapshot, knownAs(peer.snapshot)))
+    .filter((peer) => !isUnsure(peer.report, peer.snapshot, knownAs(snapshot)))
+    .map(({ snapshot: other }) => {
       // One that has no peer left is told to be connected to all that are on record.
-      hint: [snapshot, other].some((one) => isWithoutPeers(one, others))
-        ? connectCommand(context, other.context)
-        : mendBothLost(snapshot, other),
-    }));
+      const isAwaited = [snapshot, other].some((one) => isWithoutPeers(one, others));
+      return {
+        ...{ id: 'peering-lost' as const, context, namespace, component: 'agent' as const, outage: !isAwaited },
+        ...{ object: `Secret ${AGENT_PEERS_SECRET}`, peer: knownAs(other) },
+        says: saysBothLost('they'),
+        hint: isAwaited ? connectCommand(context, other.context) : mendBothLost(snapshot, other),
+      };
+    });
 }
 
 /** Peers that serve under another name by now: what those who dial them by the former one read is not there. */

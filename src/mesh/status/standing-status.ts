@@ -70,12 +70,14 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     const peers = polled.filter((other) => others.includes(other.snapshot));
     const served = withServed(report, snapshot, peers);
     const addresses = addressFaults(snapshot, others);
+    const lost = bothHalvesLost({ report: served, snapshot }, peers);
     const all = [
       ...withoutAgents(report, snapshot),
       ...withUnknownMode(report, snapshot),
       ...outdatedAgents(one),
       ...found.filter(({ outage }) => outage),
       ...peeringFaults(served, snapshot, others),
+      ...lost.filter(({ outage }) => outage),
       ...strayDials(report, snapshot, others, addresses),
       ...sharedNames(snapshot, snapshots),
     ];
@@ -83,7 +85,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     const harmless = [
       ...found.filter(({ outage }) => !outage),
       ...halfRecorded(snapshot, others),
-      ...bothHalvesLost(served, snapshot, others, snapshots.slice(0, snapshots.indexOf(snapshot))),
+      ...lost.filter(({ outage }) => !outage),
     ];
     const namesakes = snapshots.filter((other) => other !== snapshot && !others.includes(other));
     const ofOtherMeshes = namesakes.length > 0 ? { ofOtherMeshes: namesakes.map(({ context }) => context) } : {};

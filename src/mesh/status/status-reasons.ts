@@ -136,8 +136,9 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
     };
   });
   const told = new Set(held.flatMap(({ problem: { cause } }) => (cause ? [identityOf(cause)] : [])));
-  const silent = mesh.clusters.flatMap((report) =>
+  const silent = mesh.clusters.flatMap((report, at) =>
     report.faults
+      .filter((fault) => !isToldByPeer(fault, report, mesh.clusters.slice(0, at)))
       .filter((fault) => !told.has(identityOf(fault)) && (isCheck || !isOfExpiry(fault, report)))
       .map((fault): StatusReason => {
         const about = fault.peers ?? [fault.peer ?? labelOf(report)];
@@ -150,6 +151,15 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
   );
   const all = inOrderOfHints([...reasons, ...silent], ({ hint }) => hint);
   return largestFirst(all, ({ hint }) => hint, reachOf);
+}
+
+/** Of a peering that has lost both halves each of the two tells: it is one reason, that of the first. */
+function isToldByPeer({ id, peer }: Fault, report: StatusReport, before: readonly StatusReport[]): boolean {
+  if (id !== 'peering-lost') return false;
+  return mayBePeersOf(report, before).some(
+    (one) =>
+      peerNameOf(one) === peer && one.faults.some((fault) => fault.id === id && fault.peer === peerNameOf(report)),
+  );
 }
 
 /** How many clusters have it now; of what only shows in objects there is no outage yet. */

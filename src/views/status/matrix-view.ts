@@ -4,7 +4,13 @@ import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import { heldBack } from '../../mesh/runs-at-work.ts';
-import { type MatrixCell, type MeshStatusReport, rowsOf, silentContexts } from '../../mesh/status/mesh-status.ts';
+import {
+  havePeeringLost,
+  type MatrixCell,
+  type MeshStatusReport,
+  rowsOf,
+  silentContexts,
+} from '../../mesh/status/mesh-status.ts';
 import { diallersOfNamesake } from '../../mesh/status/other-cluster.ts';
 import {
   areAllConnected,
@@ -181,7 +187,10 @@ function headline(report: MeshStatusReport, theme: Theme): string {
   const marked = has('at-risk');
   const judged = clusters.filter((cluster) => whole(cluster) && !unasked.includes(cluster));
   const atRisk = judged.filter((cluster) => marked.has(cluster)).length;
+  const lost = pairsOf(clusters).filter((pair) => havePeeringLost(...pair));
   const unwell = judged.filter((cluster) => isUnwell(cluster) && !marked.has(cluster)).map(nameOf);
+  const peeringLost =
+    lost.length > 0 ? ` (peering lost: ${fewOf(lost.map((pair) => pair.map(nameOf).join(' and ')))})` : '';
   const words = [
     ...(unreachable.length > 0
       ? [`${partOf(unreachable.length, total, 'cluster', ['cannot', 'cannot'])} be queried`]
@@ -189,7 +198,9 @@ function headline(report: MeshStatusReport, theme: Theme): string {
     ...(unasked.length > 0
       ? [`${partOf(unasked.length, total, 'cluster', ['could', 'could'])} not be asked${inFull(unasked)}`]
       : []),
-    ...(lacking > 0 ? [`${partOf(lacking, total, 'cluster', ['is', 'are'])} not connected to all clusters`] : []),
+    ...(lacking > 0
+      ? [`${partOf(lacking, total, 'cluster', ['is', 'are'])} not connected to all clusters${peeringLost}`]
+      : []),
     ...(atRisk > 0 ? [`${partOf(atRisk, total, 'cluster', ['is', 'are'])} connected, but degraded`] : []),
     ...(unwell.length > 0 ? [`not all is well in ${firstOf(unwell)}`] : []),
   ];

@@ -26,6 +26,7 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string | readonly string[]>>> =
   'service-missing': 'apiserver-address',
   // Of a lost half that was to be one-way, the other side tells.
   'peering-file-missing': ['peering-file-missing', 'peers-mutual'],
+  'peering-lost': 'tls-orphaned-users',
   'certificate-missing': 'tls-present',
   'certificate-unreadable': 'tls-present',
   'certificate-key': 'tls-key',
