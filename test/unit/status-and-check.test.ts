@@ -135,6 +135,36 @@ describe('a peering that has lost both halves, of two clusters that are connecte
     ]);
   });
 
+  it.each([[[1, 2]], [[1]], [[2]]])(
+    'is not to be locked out where only peering files are gone, in c%s: it is to be connected again',
+    async (lost) => {
+      const change = (objects: KubeObject[]) => {
+        for (const name of ['cilium-clustermesh', 'cilium-kvstoremesh']) {
+          const data = objectAt(objects, name).data as Record<string, string>;
+          for (const peer of ['mesh-1', 'mesh-2']) delete data[peer];
+        }
+      };
+      const ofBoth = { 1: { by: A }, 2: { by: B }, 3: { by: C } };
+      const dials = (id: number, of: 1 | 2) =>
+        lost.includes(id) ? { [of]: ofBoth[of], 3: ofBoth[3] } : { 3: ofBoth[3] };
+      const { check } = await lookAt([
+        one({ dials: dials(1, 2), letsIn: [2, 3], change }),
+        two({ dials: dials(2, 1), letsIn: [1, 3], change }),
+        three({ dials: { 1: { by: A }, 2: { by: B } } }),
+      ]);
+      const entries = check({ invited: [] });
+      expect(entries.map(({ hint }) => hint).filter((hint) => hint?.includes('lock it out'))).toEqual([]);
+      const of = (id: string) => entries.filter((entry) => entry.id === id);
+      expect([...new Set(of('peering-file-missing').map(({ cluster }) => cluster))]).toEqual(
+        lost.map((id) => `c${id}`),
+      );
+      expect(of('tls-orphaned-users').map(({ severity, message }) => [severity, message])).toEqual([
+        ['skip', expect.stringContaining('(peering-file-missing)')],
+        ['skip', expect.stringContaining('(peering-file-missing)')],
+      ]);
+    },
+  );
+
   it('is none of two that were never joined', async () => {
     const { reports, isHealthy } = await lookAt(world([]));
     expect(isHealthy).toBe(true);

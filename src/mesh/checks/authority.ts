@@ -14,6 +14,7 @@ import { issuerOf, shortFingerprint, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { mendsByConnecting, renewTrustCommand } from '../connect/renew-trust.ts';
+import { lostFileFault } from '../faults/lost-files.ts';
 import { enableObstacles } from '../faults/serve-faults.ts';
 import { servesFromElsewhere } from '../faults/server-issuer.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
@@ -279,6 +280,12 @@ function orphansOf(
     .filter((other) => !invited?.includes(knownAs(other)))
     .map((other) => {
       const user = remoteUserName(knownAs(other));
+      // Who has lost its files, and not the certificate beside them, is to be connected again: that says what keeps either from dialling.
+      const lost = lostFileFault(cluster, knownAs(other)) ?? lostFileFault(other, knownAs(cluster));
+      if (lost) {
+        const reason = `${user} is of ${other.context}, and the peering file of ${lost.context} for ${lost.context === context ? other.context : context} is lost (${lost.id})`;
+        return findingOf('tls-orphaned-users', 'skip', context, { reason });
+      }
       const isLost = haveLostBothHalves(cluster, other);
       // Then status and peers-connected say that it is to be connected to all that are on record.
       const isAwaited = [cluster, other].some((one) => isWithoutPeers(one, withoutNamesakes(one, all)));
