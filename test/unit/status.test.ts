@@ -290,6 +290,29 @@ describe('status', () => {
     expect(of(['two'], { ...report, onRecord: ['mesh-3'] })).toContain("--destination-context '<context of mesh-3>'");
   });
 
+  it('has an id, a next step and more to read for a Service without an address, and for a run that is at work', () => {
+    const run = {
+      ...({ command: 'certs rotate', host: 'jumphost' } as const),
+      ...{ since: '2026-01-01T00:00:00Z', until: '2026-01-01T00:01:00Z' },
+    };
+    const report: StatusReport = { ...evaluateStatus(input()), runs: [run] };
+    const two = { ...report, context: 'two', cluster: { ...report.cluster, name: 'mesh-2' }, runs: [] };
+    const waiting = { ...two, unaddressed: true };
+    const enable = '→ Wait for it, or hear why it has none: meshctl clustermesh enable --context';
+    for (const said of [
+      meshStatusText(evaluateMesh([report, waiting], []), plain),
+      statusText({ ...report, unaddressed: true, runs: [{ ...run, stale: true }] }, plain),
+    ]) {
+      expect(said).toMatch(/another run, certs rotate on jumphost, .* \(run-at-work\)\n/);
+      expect(said).toMatch(/its Service has no address for peers to dial yet \(apiserver-address\)\n/);
+      expect(said).toContain(enable);
+      expect(said.match(/^More: .*$/gm)).toEqual(['More: meshctl explain run-at-work,apiserver-address']);
+    }
+    // Where a run is at work, it is waited for.
+    expect(statusText({ ...report, unaddressed: true }, plain)).not.toContain(enable);
+    expect(statusText(two, plain)).not.toContain('More:');
+  });
+
   it('looks at each cluster no more often to know who can be connected to, however many reasons there are', () => {
     let looks = 0;
     const reports = Array.from({ length: 20 }, (_, index) => {

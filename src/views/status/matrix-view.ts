@@ -39,6 +39,7 @@ import {
   reasonLines,
   replicaLines,
   runLines,
+  toldBeside,
   unaddressedLines,
   unseenLines,
 } from './status-view.ts';
@@ -81,13 +82,13 @@ function meshLines(report: MeshStatusReport, theme: Theme, contexts: Contexts | 
   const wrong = [
     ...replicas.flatMap(({ lines: own, isTold }) => (isTold ? [] : own)),
     ...withHintsOnce(reasons).flatMap((reason) => reasonLines(reason, theme, { isOfMany: true, isCut })),
-    ...explainLines(reasons, theme),
+    ...explainLines([...reasons, ...toldBeside(report.clusters)], theme),
   ];
   if (wrong.length > 0) lines.push('', ...wrong);
   const waiting = report.clusters.flatMap((cluster) => [
     ...leftOutLines(cluster, theme),
     ...unseenLines(cluster, theme),
-    ...unaddressedLines(cluster, theme),
+    ...unaddressedLines(cluster, theme, report.clusters),
     ...invitationLines(cluster, theme),
   ]);
   if (waiting.length > 0) lines.push('', ...waiting);

@@ -1,3 +1,4 @@
+import { RUN_AT_WORK } from '../../mesh/checks/catalogue.ts';
 import { saysLeftOut, seePlacing } from '../../mesh/cilium/agents.ts';
 import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
@@ -8,7 +9,7 @@ import { endOfStanding } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
 import { MANY_ALIKE } from '../../mesh/pairs.ts';
-import { toldRuns } from '../../mesh/runs-at-work.ts';
+import { heldBack, toldRuns } from '../../mesh/runs-at-work.ts';
 import { isOfUndialled } from '../../mesh/status/mesh-status.ts';
 import {
   isAlone,
@@ -25,6 +26,9 @@ import { howToBegin, type KnownAround } from '../../mesh/status/whom-to-join.ts'
 import { explainLines } from '../explain-view.ts';
 import { hintLines, withHintsOnce } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
+
+/** The check whose find a Service without an address is. */
+const ADDRESS = 'apiserver-address';
 
 /**
  * The report of `clustermesh status`: the article's three lines when healthy, else also what is wrong and what to do.
@@ -49,10 +53,10 @@ export function statusText(
     ...beginningLines(report, theme, [report], { contexts, others }),
     ...leftOutLines(report, theme),
     ...unseenLines(report, theme),
-    ...unaddressedLines(report, theme),
+    ...unaddressedLines(report, theme, [report]),
     ...invitationLines(report, theme),
     ...servedLines(report, theme, contexts),
-    ...explainLines(reasons, theme),
+    ...explainLines([...reasons, ...toldBeside([report])], theme),
   );
   return lines.join('\n');
 }
@@ -93,9 +97,17 @@ export function leftOutLines(report: StatusReport, theme: Theme): string[] {
 export function runLines(reports: readonly StatusReport[], theme: Theme): string[] {
   const told = toldRuns(reports, lookingAgain(reports));
   return withHintsOnce(told).flatMap(({ contexts, says, hint }) => [
-    `${theme.warn('⚠️ ')} ${firstOf(contexts)}: ${says}`,
+    `${theme.warn('⚠️ ')} ${firstOf(contexts)}: ${says} ${theme.dim(`(${RUN_AT_WORK})`)}`,
     ...hintLines(hint, theme),
   ]);
+}
+
+/** What is told of clusters beside the reasons, by what `meshctl explain` takes: runs at work, and Services without an address. */
+export function toldBeside(reports: readonly StatusReport[]): { id: string }[] {
+  return [
+    ...(reports.some(({ runs = [] }) => runs.length > 0) ? [{ id: RUN_AT_WORK }] : []),
+    ...(reports.some(({ unaddressed }) => unaddressed) ? [{ id: ADDRESS }] : []),
+  ];
 }
 
 /** What a picture of clusters leaves out: nodes without an agent, and what may not be read. */
@@ -120,8 +132,17 @@ export function unseenLines(report: StatusReport, theme: Theme): string[] {
 }
 
 /** That nobody new can be connected to it yet: what is connected already may well dial it at another address. */
-export function unaddressedLines({ context, unaddressed }: StatusReport, theme: Theme): string[] {
-  return unaddressed ? [`${theme.warn('‼')} ${context}: its Service has no address for peers to dial yet`] : [];
+export function unaddressedLines(
+  { context, unaddressed }: StatusReport,
+  theme: Theme,
+  all: readonly StatusReport[],
+): string[] {
+  if (!unaddressed) return [];
+  const next = `Wait for it, or hear why it has none: ${meshctlCommand('clustermesh enable', { context })}`;
+  return [
+    `${theme.warn('‼')} ${context}: its Service has no address for peers to dial yet ${theme.dim(`(${ADDRESS})`)}`,
+    ...hintLines(heldBack(next, all, lookingAgain(all)), theme),
+  ];
 }
 
 /** Invitations for which somebody still has to act, each with what this side does. */
