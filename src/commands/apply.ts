@@ -45,6 +45,7 @@ import {
   refusalBy,
   refusalByRotation,
 } from './plan-result.ts';
+import { forcingAmong } from './targets/context-patterns.ts';
 import { namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
 import { namesakeContexts } from './targets/mesh-targets.ts';
 import { otherClustersOf } from './targets/other-clusters.ts';
@@ -65,13 +66,13 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
     // All or nothing: without one of them nothing is written.
     if (silent.length > 0) throw firstFailure(context, silent);
     const contexts = members.map(({ target }) => target.client.context);
-    requireForcedAmong(flags.forceConflicts, contexts);
+    const force = forcingAmong(flags.forceConflicts, contexts);
+    requireForcedAmong(force, contexts);
     const options: FileOptions = {
       parallel: flags.parallel,
       skipChecks: flags.skipChecks,
-      force: flags.forceConflicts,
-      forcing: (name) =>
-        context.againWithout(['--force-conflicts'], ...forcingWords([name], contexts, flags.forceConflicts)),
+      force,
+      forcing: (name) => context.againWithout(['--force-conflicts'], ...forcingWords([name], contexts, force)),
       waitMs: flags.waitDuration,
       readOthers: othersOf(context, flags, members),
       withOthers: withOthersOf(context, flags, members),

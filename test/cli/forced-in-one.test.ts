@@ -86,6 +86,12 @@ describe('certs rotate', () => {
     expect(forced.exitCode, forced.stderr).toBe(0);
   });
 
+  it('takes the patterns that --context takes', async () => {
+    takeOver('mesh-1');
+    const { exitCode, stderr } = await rotate('--force-conflicts', '*-1');
+    expect(exitCode, stderr).toBe(0);
+  });
+
   it('takes no context that it has not', async () => {
     const { exitCode, stderr } = await rotate('--force-conflicts', 'mesh-3');
     expect({ exitCode, stderr }).toMatchObject({
@@ -121,5 +127,8 @@ describe('apply', () => {
     expect(line.filter((word) => word === '--force-conflicts')).toHaveLength(1);
     const done = await clusters.meshctl([...line, '--yes'], { input: FILE });
     expect(done.exitCode, done.stderr).toBe(0);
+    for (const context of ['mesh-1', 'mesh-2']) scale(context);
+    const byPattern = await apply('--force-conflicts', 'mesh-*');
+    expect(byPattern.exitCode, byPattern.stderr).toBe(0);
   });
 });

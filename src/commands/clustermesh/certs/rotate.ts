@@ -42,6 +42,7 @@ import {
   refusalBy,
   refusalByRotation,
 } from '../../plan-result.ts';
+import { forcingAmong } from '../../targets/context-patterns.ts';
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
@@ -65,7 +66,9 @@ export async function run(context: CommandContext, flags: RotateFlags): Promise<
     if (only && peer !== undefined && (await isOfOtherOwner(only, peer))) {
       return askOwner(context, only, peer, flags);
     }
-    const options = { ...base, spare: flags.all, silent: silentContexts(unreachableData(silent)) };
+    const contexts = targets.map(({ client }) => client.context);
+    const force = forcingAmong(base.force, contexts) ?? false;
+    const options = { ...base, force, spare: flags.all, silent: silentContexts(unreachableData(silent)) };
     const prepared = await prepareRotation(context, targets, options);
     const missing = [...silent, ...prepared.spared];
     sayLeftOut(context, prepared.spared);
