@@ -20,8 +20,8 @@ export const CERTS_ROTATE = {
     'and the new CA, then all certificates are issued by the new one, and only then is the old one dropped. A phase ' +
     'that fails is rolled back; after an interruption the same command, with or without --ca, resumes. Exits 1 when ' +
     'something is due in a cluster whose CA cannot sign, or, with --older-than, what a cluster issues that was not named, ' +
-    'and where the rotation of a CA is unfinished, which --older-than leaves as it is; the rest is renewed. One run at a ' +
-    'time is at work in a cluster. Good certificates that others make (Helm, ' +
+    'and where the rotation of a CA has not replaced it yet, which --older-than leaves as it is; the rest is renewed. One ' +
+    'run at a time is at work in a cluster. Good certificates that others make (Helm, ' +
     'cert-manager) are left to them and named; where those are all, it exits 1, unless only old ones were asked for ' +
     '(--older-than).',
   examples: [
