@@ -117,6 +117,10 @@ it('a cluster that was enabled anew since, or has a place in the files again, is
   expect(mark()).toMatch(new RegExp(`^${uid}/`));
   const told = jsonOf(await ok(LESS, '-o', 'json'));
   expect(told.warnings).toEqual([expect.stringContaining('"mesh-2" was disconnected by an apply --prune that did')]);
+  const compared = await clusters.meshctl(['diff', '-f', '-'], { input: LESS });
+  expect(compared.exitCode, compared.stdout).toBe(1);
+  expect(compared.stdout).toContain('mesh-2 was disconnected by an apply --prune that did not come to its end');
+  expect(compared.stdout.replaceAll(/\s+/g, ' ')).toMatch(/1 thing that no file has\. .*--prune/);
 
   const enabling = ['clustermesh', 'enable', '--context', 'mesh-2'];
   expect((await clusters.meshctl(['clustermesh', 'disable', '--context', 'mesh-2', '--yes'])).exitCode).toBe(0);

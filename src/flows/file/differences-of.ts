@@ -25,6 +25,9 @@ export function differencesOf(prepared: PreparedMesh): MeshDifferences {
       letIn: extra.dials.filter(({ isDialling }) => isDialling !== 'yes'),
       strangers: extra.strangers,
       services: services.extra,
+      halfLeft: [...new Set(extra.leaving.map(({ peer }) => peer))].filter(
+        (name) => !extra.strangers.some(({ peer }) => peer === name),
+      ),
     },
   };
 }

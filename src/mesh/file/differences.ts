@@ -25,6 +25,8 @@ export interface MeshDifferences {
     letIn: readonly ExtraDial[];
     strangers: ExtraPeers['strangers'];
     services: FileServicesPlan['extra'];
+    /** Clusters that an `apply --prune` has disconnected, and perhaps not disabled: it did not come to its end. */
+    halfLeft: readonly string[];
   };
 }
 
@@ -73,6 +75,7 @@ export function countDifferences({ steps, unconnected, missingServices, unserved
 } {
   return {
     differences: steps.length + unconnected.length + missingServices.length + unserved.length,
-    notInFile: extra.pairs.length + extra.letIn.length + extra.strangers.length + extra.services.length,
+    notInFile:
+      extra.pairs.length + extra.letIn.length + extra.strangers.length + extra.services.length + extra.halfLeft.length,
   };
 }

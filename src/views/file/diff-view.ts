@@ -69,6 +69,7 @@ export function diffData({ clusters, differences, agreement, warnings }: DiffRep
       })),
       peers: extra.strangers,
       services: extra.services,
+      ...(extra.halfLeft.length > 0 ? { halfLeft: extra.halfLeft } : {}),
     }),
   };
 }
@@ -184,7 +185,9 @@ function missingLines({ unconnected, missingServices, unserved }: MeshDifference
 }
 
 function extraLines({ extra }: MeshDifferences, theme: Theme): string[] {
-  return extraWords(extra).map((words) => `  ${theme.fail('-')} ${words}`);
+  return [...extraWords(extra), ...printable(extra.halfLeft).map(halfLeftWords)].map(
+    (words) => `  ${theme.fail('-')} ${words}`,
+  );
 }
 
 /** Each thing that is in the clusters and in no file, in words. */
@@ -197,6 +200,11 @@ export function extraWords(extra: MeshDifferences['extra']): string[] {
       ({ service, clusters }) => `Service ${service} is global in ${enumerated(clusters)}`,
     ),
   ];
+}
+
+/** `apply` says the same of it, as a warning. */
+function halfLeftWords(peer: string): string {
+  return `${peer} was disconnected by an apply --prune that did not come to its end, and may not be disabled yet`;
 }
 
 /** `peer c of a and b`, with what `--prune` does to it beside that; whether it has other peers is read by that alone. */
