@@ -1,4 +1,4 @@
-import { requireSigner, signerAdvice, signerTrouble, succeedingAuthority } from '../certificates/authority.ts';
+import { signerTrouble, succeedingAuthority } from '../certificates/authority.ts';
 import { requireSigner, signerAdvice, signingFault } from '../certificates/foreign-authority.ts';
 import { earliestOf } from '../cluster-clocks.ts';
 import type { Member } from '../connect/member.ts';
