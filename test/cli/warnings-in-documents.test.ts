@@ -1,14 +1,20 @@
 /** What is warned of on the way of a run that ends well is in its document: stderr may be nobody's to read. */
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { handOverAsPrinted } from '../support/hand-over.ts';
 import { meshText } from '../support/mesh-files.ts';
-import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { clusterAt, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { requireValid } from '../support/schemas.ts';
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
+const disconnect = ['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2'];
+let directory: string;
 const BOTH = ['--context', 'mesh-1,mesh-2'];
 
 /** What mesh-2 refuses: `create pods`, or `leases`. */
@@ -28,11 +34,15 @@ beforeAll(async () => {
       return undefined;
     },
   });
-  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  directory = await mkdtemp(join(tmpdir(), 'meshctl-warnings-'));
+  meshctl = meshctlWith(sandbox.kubeconfigPath, { PATH: [directory, dirname('/bin/sh')].join(delimiter) });
   await meshctl.ok(enable('mesh-1,mesh-2'));
 });
 
-afterAll(() => sandbox?.close());
+afterAll(async () => {
+  await sandbox?.close();
+  if (directory) await rm(directory, { recursive: true });
+});
 
 const input = meshText({ clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }], topology: { type: 'mesh' } });
 
@@ -47,13 +57,34 @@ it.each<[what: string, refused: string, argv: string[], says: RegExp]>([
     /its agents are used instead/,
   ],
   ['a rotation that holds nobody', 'leases', ['clustermesh', 'certs', 'rotate', ...BOTH], /would not be stopped/],
-  [
-    'a disconnect',
-    'leases',
-    ['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'],
-    /is not known$/,
-  ],
+  ['a disconnect', 'leases', [...disconnect, '--yes'], /is not known$/],
 ])('%s', async (_what, refused, argv, says) => {
+  await requireInDocument(refused, argv, says, input);
+});
+
+it('an acceptance', async () => {
+  const invitation = await meshctl.ok(['clustermesh', 'invite', '--context', 'mesh-1']);
+  const accept = (context: string) => ['clustermesh', 'accept', '-', '--context', context, '--yes'];
+  const reply = await meshctl.ok(accept('mesh-2'), { input: invitation.stdout });
+  const confirmation = await meshctl.ok(accept('mesh-1'), { input: reply.stdout });
+  await requireInDocument('leases', accept('mesh-2'), /is not known$/, confirmation.stdout);
+});
+
+it('a disable', async () => {
+  const disable = ['clustermesh', 'disable', '--context', 'mesh-2', '--disconnect', '--yes'];
+  await requireInDocument('leases', disable, /is not known$/);
+});
+
+it('an enable by Helm', async () => {
+  await writeFile(join(directory, 'helm'), '#!/bin/sh\nwhile IFS= read -r line; do :; done\n');
+  await chmod(join(directory, 'helm'), 0o755);
+  await meshctl.ok(enable('mesh-2'));
+  const viaHelm = enable('mesh-2', '--via-helm', '--yes', '--wait-duration', '5s');
+  handOverAsPrinted(clusterAt(sandbox, 'mesh-2'), (await meshctl(viaHelm)).stderr);
+  await requireInDocument('leases', viaHelm, /is not known$/);
+});
+
+async function requireInDocument(refused: string, argv: readonly string[], says: RegExp, input = ''): Promise<void> {
   refuses = refused;
   const result = await meshctl([...argv, '-o', 'json'], { input });
   refuses = 'nothing';
@@ -64,4 +95,4 @@ it.each<[what: string, refused: string, argv: string[], says: RegExp]>([
   expect(warned.filter((line) => says.test(line))).not.toEqual([]);
   const text = (document.warnings as string[]).join('\n').replaceAll(/\s+/g, ' ');
   for (const line of warned) expect(text).toContain(line);
-});
+}

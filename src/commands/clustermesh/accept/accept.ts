@@ -1,5 +1,6 @@
 import { acceptMessage } from '../../../flows/invitation/accept.ts';
 import { type PreparedAccept, prepareAccept } from '../../../flows/invitation/prepare-accept.ts';
+import { noting } from '../../../flows/noting.ts';
 import { requireNoRotation } from '../../../flows/rotation/rotation-hold.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
@@ -67,10 +68,11 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
       planned: [{ target, snapshot: prepared.own.snapshot }],
       hazardsNow: async () => (await prepareAccept(context, target, message, options)).connect.hazards ?? [],
     };
+    const { flow, noted } = noting(context);
     const isAsked = await confirmPeer(context, prepared, { ...flags, plan: planText(report, context.theme) });
     if (isAsked) await requireAsAgreed(report, agreement);
-    await confirmCuts(context, report, agreement);
-    const { steps, unproved } = await acceptMessage(context, prepared, {
+    await confirmCuts(flow, report, agreement);
+    const { steps, unproved } = await acceptMessage(flow, prepared, {
       proof: flags.proof,
       proofMs: flags.waitDuration,
       rollback: flags.rollback,
@@ -101,7 +103,7 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
         ...joined,
         ...peersData(effects),
         steps: clusterSteps(steps),
-        warnings: printable([...connect.warnings, ...agreedWords(report)]),
+        warnings: printable([...new Set([...connect.warnings, ...agreedWords(report), ...noted()])]),
       },
       text: (theme) => acceptText({ ...joined, steps }, theme),
       exitCode,

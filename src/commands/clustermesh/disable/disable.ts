@@ -13,6 +13,7 @@ import {
 } from '../../../flows/enable/leave-mesh.ts';
 import { requireRemovable } from '../../../flows/enable/leaving-turns.ts';
 import type { Target } from '../../../flows/flow.ts';
+import { noting } from '../../../flows/noting.ts';
 import { type OtherClusters, readLostBackends } from '../../../flows/services/read-lost-backends.ts';
 import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
@@ -195,21 +196,22 @@ async function carryOut(
     return planResult({ ...report, ...verdicts }, dryRun, flags.output, held);
   }
   const contexts = leaving.map(({ target }) => target.client.context);
+  const { flow, noted } = noting(context);
   const untried = steps.filter((step) => !tried.has(step));
   if (tried.size === 0 || untried.some(isChange))
-    await requireRemovable(context, leavingTargets(leaving), untried, contexts, options.goOn);
+    await requireRemovable(flow, leavingTargets(leaving), untried, contexts, options.goOn);
   for (const note of alikeWarnings(leaving.flatMap(({ draft }) => draft.notes))) context.progress.warn(note);
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
   const question = `Disable Cluster Mesh in ${names}?`;
   const planned = leaving.flatMap(clustersOfLeaving);
-  await confirmPlan(context, report, {
+  await confirmPlan(flow, report, {
     question,
     yes: flags.yes,
     targets: leavingTargets(leaving),
     planned,
     hazardsNow,
   });
-  const done = await withWayOn(context, () => leaveInTurn(context, leaving, options));
+  const done = await withWayOn(context, () => leaveInTurn(flow, leaving, options));
   const clusters = done.map(({ verified, ...one }) => {
     const missed = untold.get(one.context) ?? [];
     const shown = printable({ name: one.name, remaining: one.remaining, untold: missed });
@@ -231,7 +233,13 @@ async function carryOut(
     data: {
       ...(data.length === 1 ? data[0] : { clusters: data }),
       warnings: printable([
-        ...new Set([...warnings, ...done.flatMap((one) => one.warnings), ...agreedWords(report), ...unlooked]),
+        ...new Set([
+          ...warnings,
+          ...done.flatMap((one) => one.warnings),
+          ...agreedWords(report),
+          ...noted(),
+          ...unlooked,
+        ]),
       ]),
       ...seen,
     },

@@ -148,7 +148,11 @@ export async function runViaHelm(
   context: CommandContext,
   flags: HelmFlags,
   options: EnableOptions,
-  { planned, warnings }: { planned: readonly PlannedCluster[]; warnings: readonly string[] },
+  {
+    planned,
+    warnings,
+    noted,
+  }: { planned: readonly PlannedCluster[]; warnings: readonly string[]; noted: () => readonly string[] },
   dryRun: DryRun | undefined,
 ): Promise<CommandResult> {
   for (const { draft } of planned) {
@@ -203,7 +207,8 @@ export async function runViaHelm(
       ...(dryRun ? { dryRun } : {}),
       clusters,
       ...(refusal ? { failures: refused.map(failureData) } : {}),
-      warnings: printable(warnings),
+      // What a dry run says besides, of refusals and peers, its document has of each cluster.
+      warnings: printable([...new Set([...warnings, ...(dryRun ? [] : noted())])]),
     },
     text: (theme) =>
       helmText(

@@ -146,11 +146,16 @@ async function carryOut(
     const asked = ready.filter(({ draft }) => !draft.authority.replaces);
     const doubtful = asked.some(({ draft }) => draft.doubts.length > 0);
     // Helm writes its files also where nothing of the plan would be written.
-    await confirmCuts(context, reportOf(asked), { ...agreementOn(asked), doubtful, besides: flags.viaHelm });
+    // Of clusters that are enabled, what is agreed to is in the document by all of them together.
+    await confirmCuts(flags.viaHelm ? flow : context, reportOf(asked), {
+      ...agreementOn(asked),
+      doubtful,
+      besides: flags.viaHelm,
+    });
   }
   return withWayOn(context, () =>
     flags.viaHelm
-      ? runViaHelm(context, flags, options, { planned: ready, warnings }, dryRun)
+      ? runViaHelm(flow, flags, options, { planned: ready, warnings, noted }, dryRun)
       : enableAll(flow, options, ready, { earlier: [...failures, ...refused], warnings, noted }),
   );
 }
