@@ -1,12 +1,16 @@
+import { readOr } from '../kube/unless-refused.ts';
 import { applyLeaseRef, rotationLeaseRef } from '../mesh/objects/names.ts';
-import { type RunAtWork, runsMarked } from '../mesh/runs-at-work.ts';
+import { runsMarked, type SeenRuns } from '../mesh/runs-at-work.ts';
 import type { Flow, Target } from './flow.ts';
 import { hasEnded } from './own-process.ts';
 import { orWithout } from './where-it-succeeds.ts';
 
-/** The runs of meshctl that are at work in a cluster, or have died there, by its clock; none where their marks may not be read. */
-export async function readRuns(flow: Pick<Flow, 'signal'>, { client, namespace }: Target): Promise<RunAtWork[]> {
-  const read = (ref: ReturnType<typeof rotationLeaseRef>) => orWithout(flow, client.get(ref), undefined);
-  const [rotation, apply] = await Promise.all([rotationLeaseRef(namespace), applyLeaseRef(namespace)].map(read));
-  return rotation || apply ? runsMarked({ rotation, apply }, client.now(), hasEnded) : [];
+/** The runs of meshctl that are at work in a cluster, or have died there, by its clock, as far as their marks may be read. */
+export async function readRuns(flow: Pick<Flow, 'signal'>, { client, namespace }: Target): Promise<SeenRuns> {
+  const read = (ref: ReturnType<typeof rotationLeaseRef>) =>
+    orWithout(flow, readOr(client.get(ref), { absent: undefined, forbidden: 'unread' as const }), undefined);
+  const marks = await Promise.all([rotationLeaseRef(namespace), applyLeaseRef(namespace)].map(read));
+  const [rotation, apply] = marks.map((mark) => (mark === 'unread' ? undefined : mark));
+  const runs = rotation || apply ? runsMarked({ rotation, apply }, client.now(), hasEnded) : [];
+  return { ...(runs.length > 0 ? { runs } : {}), ...(marks.includes('unread') ? { runsUnread: true } : {}) };
 }

@@ -23,13 +23,22 @@ export interface RunAtWork {
   stale?: true | undefined;
 }
 
+/** What is known of runs in a cluster. */
+export interface SeenRuns {
+  /** Absent where there is none, or their marks may not be read. */
+  runs?: readonly RunAtWork[] | undefined;
+  /** Marks may not be read: whether a run is at work is not known. */
+  runsUnread?: true | undefined;
+}
+
+/** What is said of a cluster where marks may not be read. */
+export const RUNS_UNREAD = 'whether another run of meshctl is at work is not known, as its Leases may not be read';
+
 /** A cluster with the runs that are at work there. */
-export interface HeldCluster {
+export interface HeldCluster extends SeenRuns {
   context: string;
   /** Cilium's. */
   namespace: string;
-  /** Absent where there is none, or their marks may not be read. */
-  runs?: readonly RunAtWork[] | undefined;
 }
 
 /**
@@ -94,7 +103,7 @@ function saysRun({ command, host, since, until, doing, stale }: RunAtWork): stri
   return `another run, ${command} on ${host}, has begun at ${since}${at}, and has neither ended nor been heard of since its mark ran out at ${until}: it was killed, or its machine has stopped`;
 }
 
-function nextOf(run: RunAtWork, places: readonly Omit<HeldCluster, 'runs'>[], look: string): string {
+function nextOf(run: RunAtWork, places: readonly Pick<HeldCluster, 'context' | 'namespace'>[], look: string): string {
   const { command, stale } = run;
   if (!stale) return `${waitFor([run])}: ${look}`;
   if (command === 'apply') return 'Run the same apply again, which finishes it and takes the mark away.';

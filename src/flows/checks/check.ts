@@ -80,6 +80,8 @@ export interface Checked {
   meshes: string[][];
   /** The runs of meshctl that are at work in the clusters; none where these are not to be heard of. */
   runs: ToldRun[];
+  /** The contexts of clusters of which that may not be read. */
+  runsUnread: string[];
   /** The contexts of clusters that serve, and that have nothing to do with any other one: no waiting connects them. */
   alone: string[];
 }
@@ -181,8 +183,10 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       const meshes = pre ? [] : meantTogether(snapshots).map((mesh) => mesh.map(({ context }) => context));
       const failed = [...unread, ...unseen];
       const alone = pre || failed.length > 0 ? [] : thoseAlone(snapshots).map(({ context }) => context);
-      const runs = options.suppress.includes(RUN_AT_WORK) ? [] : toldRuns(clusters, look);
-      return { entries, failed, outside: [...new Set(outside)].sort(), meshes, runs, alone };
+      const heard = options.suppress.includes(RUN_AT_WORK) ? [] : clusters;
+      const runs = toldRuns(heard, look);
+      const runsUnread = heard.flatMap(({ context, runsUnread: isUnread }) => (isUnread ? [context] : []));
+      return { entries, failed, outside: [...new Set(outside)].sort(), meshes, runs, runsUnread, alone };
     },
   );
 }
@@ -208,11 +212,11 @@ interface ReadCluster extends HeldCluster {
 async function readCluster(flow: Flow, target: Target): Promise<ReadCluster> {
   const { namespace } = target;
   const client = rememberReads(target.client);
-  const [snapshot, runs] = await Promise.all([
+  const [snapshot, seen] = await Promise.all([
     readSnapshot(client, { namespace, purpose: 'connect', access: true, eachAgent: true }),
     readRuns(flow, target),
   ]);
-  return { context: client.context, namespace, runs, target, remembered: { client, namespace }, snapshot };
+  return { context: client.context, namespace, ...seen, target, remembered: { client, namespace }, snapshot };
 }
 
 async function observe(

@@ -53,8 +53,8 @@ async function pollOne(
   isPart: (error: MeshctlError) => boolean,
 ): Promise<PolledCluster | UnreachableCluster> {
   try {
-    const [polled, runs] = await Promise.all([pollStatus(flow, target, options), readRuns(flow, target)]);
-    return runs.length > 0 ? { ...polled, report: { ...polled.report, runs } } : polled;
+    const [polled, seen] = await Promise.all([pollStatus(flow, target, options), readRuns(flow, target)]);
+    return { ...polled, report: { ...polled.report, ...seen } };
   } catch (error) {
     flow.signal.throwIfAborted();
     if (!(error instanceof MeshctlError) || !isPart(error)) throw error;

@@ -3,7 +3,7 @@ import type { LeftOut } from '../cilium/agents.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { Fault } from '../faults/fault.ts';
 import type { InvitationStanding } from '../invitation/record.ts';
-import type { RunAtWork } from '../runs-at-work.ts';
+import type { SeenRuns } from '../runs-at-work.ts';
 import type { FailureClass } from './failure-reason.ts';
 import type { RemoteClusterReport } from './remote-cluster-report.ts';
 
@@ -131,7 +131,7 @@ export interface NodeSample {
 }
 
 /** The status of one cluster's connections; the data of `clustermesh status -o json`. */
-export interface StatusReport extends EnableObstacles {
+export interface StatusReport extends EnableObstacles, SeenRuns {
   context: string;
   /** Cilium's. */
   namespace: string;
@@ -177,8 +177,6 @@ export interface StatusReport extends EnableObstacles {
   invitations?: InvitationStanding[] | undefined;
   /** Its invitations could not be read; absent where they were, or nobody looked for them. */
   invitationsUnread?: true | undefined;
-  /** Runs of meshctl at work there; absent where there is none, or their marks may not be read. */
-  runs?: readonly RunAtWork[] | undefined;
   /** What may not be read, in words: whether a connection would come back hangs on it too. */
   unread?: readonly string[] | undefined;
   problems: StatusProblem[];

@@ -9,7 +9,7 @@ import { endOfStanding } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
 import { MANY_ALIKE } from '../../mesh/pairs.ts';
-import { heldBack, toldRuns } from '../../mesh/runs-at-work.ts';
+import { heldBack, RUNS_UNREAD, toldRuns } from '../../mesh/runs-at-work.ts';
 import { isOfUndialled } from '../../mesh/status/mesh-status.ts';
 import {
   isAlone,
@@ -128,7 +128,8 @@ export function unseenLines(report: StatusReport, theme: Theme): string[] {
   const unlisted = report.invitationsUnread
     ? [`${report.context}: its invitations could not be listed, so that nothing is known of them`]
     : [];
-  return [...unreadNote(report), ...unlisted].map((note) => `${theme.warn('‼')} ${note}`);
+  const notes = [...unreadNote(report), ...unlisted].map((note) => `${theme.warn('‼')} ${note}`);
+  return report.runsUnread ? [...notes, `  ${theme.dim(`${report.context}: ${RUNS_UNREAD}`)}`] : notes;
 }
 
 /** That nobody new can be connected to it yet: what is connected already may well dial it at another address. */

@@ -13,7 +13,7 @@ import {
 } from '../../../mesh/checks/catalogue.ts';
 import { connectCommand, everyPairFlag, meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
 import { exitOf, isRefusal } from '../../../mesh/errors.ts';
-import type { ToldRun } from '../../../mesh/runs-at-work.ts';
+import { RUNS_UNREAD, type ToldRun } from '../../../mesh/runs-at-work.ts';
 import { type Beside, checkJunit, checkText, type OneSided, type Untried } from '../../../views/checks/check-view.ts';
 import { lackingData } from '../../../views/lacking-view.ts';
 import { printable } from '../../../views/printable.ts';
@@ -36,7 +36,7 @@ const OF_PEERS = 'peers';
 /** The categories of checks that are about the way of packets. */
 const READ_OF_NETWORK = ['addresses', 'network'];
 
-const NOTHING: Checked = { entries: [], failed: [], outside: [], meshes: [], runs: [], alone: [] };
+const NOTHING: Checked = { entries: [], failed: [], outside: [], meshes: [], runs: [], runsUnread: [], alone: [] };
 
 /** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns; 3 when none does, and a cluster does not answer, or not all that checks hang on may be read. */
 export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
@@ -58,6 +58,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       outside,
       meshes,
       runs,
+      runsUnread,
       alone,
     } = targets.length > 0
       ? await check(
@@ -74,9 +75,9 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       context.progress.info(words);
     }
     const answered = targets.length - failed.length;
-    const isBlind = found.some(({ blind }) => blind);
+    const isBlind = runsUnread.length > 0 || found.some(({ blind }) => blind);
     const checked = [...found, ...(answered > 0 ? nothingChecked(found, [...targets, ...silent].length, alone) : [])];
-    const entries = [...runs.map(atWork), ...checked];
+    const entries = [...runs.map(atWork), ...runsUnread.map(maybeAtWork), ...checked];
     const dead = [...silent, ...failed].map(notAnswering);
     const asked = [...targets.map(({ client }) => client.context), ...silent.map((one) => one.context)];
     const [named, oneSided] = await Promise.all([
@@ -148,6 +149,16 @@ function atWork({ contexts, says, hint, stale }: ToldRun): CheckEntry {
   const message = `${contexts.map((name) => `context "${name}"`).join(', ')}: ${says}`;
   const severity = stale ? 'warn' : 'skip';
   return { id: RUN_AT_WORK, category: 'clusters', ...place, title: NO_RUN_AT_WORK, severity, message, hint };
+}
+
+/** That no run was seen where none could be is no pass. */
+function maybeAtWork(context: string): CheckEntry {
+  const message = `context "${context}": ${RUNS_UNREAD}`;
+  const args = { context, reason: RUNS_UNREAD };
+  return {
+    ...{ id: RUN_AT_WORK, category: 'clusters', cluster: context, args },
+    ...{ title: NO_RUN_AT_WORK, severity: 'skip', blind: true, message },
+  };
 }
 
 /** Before the mesh nobody dials anybody: what the checks say of the network is what somebody has written down about it. */
