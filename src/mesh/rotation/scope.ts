@@ -1,5 +1,6 @@
 import { servesNobody } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { succeedingAuthority } from '../certificates/authority.ts';
 import { requireReplaceable } from '../certificates/plan-authority.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, withNamedContexts } from '../command-line.ts';
@@ -110,9 +111,12 @@ export function scopeRotation(
   const inStage = (stage: string) => members.filter((member) => stages.get(member) === stage);
   // Those that are settled while others are not have come to the end of a rotation that the others are still in.
   const goesOn = inStage('replaced').length > 0 && inStage('trusting').length === 0;
-  const finished = goesOn ? inStage('settled') : [];
-  const replaced = choice.ca ? members.filter((one) => stages.get(one) !== 'replaced' && !finished.includes(one)) : [];
-  const going = [...replaced, ...inStage('replaced')];
+  // A CA that was lost since has to be replaced again, however far its own rotation was: what is left of this one needs it.
+  const isLost = ({ snapshot }: Member) => succeedingAuthority(snapshot) !== undefined;
+  const finished = goesOn ? inStage('settled').filter((one) => !isLost(one)) : [];
+  const isNew = (one: Member) => !isLost(one) && (stages.get(one) === 'replaced' || finished.includes(one));
+  const replaced = choice.ca ? members.filter((one) => !isNew(one)) : [];
+  const going = [...new Set([...replaced, ...inStage('replaced')])];
   // Without --ca too: the server's next certificate is from a CA that somebody else has put there.
   const switching = members.filter((member) => !going.includes(member) && switchesSigner(member));
   const changing = choice.peer === undefined ? [...going, ...switching] : going;
