@@ -4,7 +4,7 @@ import { enumerated, uncapital } from './counted.ts';
 import { stageOf } from './faults/hint-order.ts';
 import { type Hold, holdOf, isAlive } from './hold.ts';
 import type { KubeObject } from './objects/kube-object.ts';
-import { rotationLeaseRef } from './objects/names.ts';
+import { applyLeaseRef, rotationLeaseRef } from './objects/names.ts';
 import { groupBy } from './pairs.ts';
 import { markedRuns } from './working-runs.ts';
 
@@ -106,11 +106,14 @@ function saysRun({ command, host, since, until, doing, stale }: RunAtWork): stri
 function nextOf(run: RunAtWork, places: readonly Pick<HeldCluster, 'context' | 'namespace'>[], look: string): string {
   const { command, stale } = run;
   if (!stale) return `${waitFor([run])}: ${look}`;
-  if (command === 'apply') return 'Run the same apply again, which finishes it and takes the mark away.';
-  const context = places.map((place) => place.context);
+  const leaseRef = command === 'apply' ? applyLeaseRef : rotationLeaseRef;
   const away = places
-    .map((place) => kubectlCommand(place, ['delete', 'lease', rotationLeaseRef(place.namespace).name]))
+    .map((place) => kubectlCommand(place, ['delete', 'lease', leaseRef(place.namespace).name]))
     .join(' && ');
+  // Another one may have been meant since: the same would take that back.
+  if (command === 'apply')
+    return `If what it had begun is still wanted, run the same apply again, which finishes it and takes the mark away; or take the mark away: ${away}`;
+  const context = places.map((place) => place.context);
   const check = meshctlCommand('clustermesh check', { context }, ['--category', 'tls']);
   return `See whether it has left a rotation unfinished, and how it continues: ${check}; or where it has not, take its mark away: ${away}`;
 }

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { WrittenSpec } from '../../src/mesh/file/document.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { applyLeaseRef } from '../../src/mesh/objects/names.ts';
+import { workingAnnotation } from '../../src/mesh/working-runs.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type CliOptions, type CliResult, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, type SeenRequest, startBareClusters } from '../support/connect-clusters.ts';
@@ -69,6 +71,33 @@ describe('apply that fails', () => {
       expect(lease.metadata.annotations ?? {}).toEqual({});
       storeOf(index).delete(applyLeaseRef('kube-system'));
     }
+  });
+
+  it('takes the marks of runs that have died away also where it finds nothing to change, and leaves those of others', async () => {
+    await ok(mesh('enable', '--context', 'mesh-1'));
+    const ref = applyLeaseRef('kube-system');
+    const marked = (run: string, leftMs: number) => {
+      const until = new Date(Date.now() + leftMs);
+      const hold = { run, host: 'jumphost', since: new Date(Date.now() - 120_000), until, isRollingBack: false };
+      return workingAnnotation(run, hold) as Record<string, string>;
+    };
+    const lease = (annotations: Record<string, string>) =>
+      ({
+        apiVersion: ref.apiVersion,
+        kind: ref.kind,
+        metadata: { name: ref.name, namespace: 'kube-system', annotations },
+      }) as KubeObject;
+    const nothing = async () => {
+      const { exitCode, stdout } = await apply(spec('mesh-1'));
+      expect({ exitCode, stdout }).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Nothing to change') });
+      return storeOf(0).get(ref);
+    };
+    storeOf(0).create(lease(marked('dead', -60_000)), 'meshctl');
+    expect(await nothing()).toBeUndefined();
+    storeOf(0).create(lease({ ...marked('dead', -60_000), ...marked('alive', 50_000) }), 'meshctl');
+    expect(Object.keys((await nothing())?.metadata.annotations ?? {})).toEqual(['meshctl.io/apply-run.alive']);
+    storeOf(0).delete(ref);
+    await ok(mesh('disable', '--context', 'mesh-1', '--yes'));
   });
 
   it('leaves a cluster that it has enabled where it cannot be seen who uses it', async () => {

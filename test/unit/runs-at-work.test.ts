@@ -82,7 +82,9 @@ describe('a run is told', () => {
     expect(rotation?.hint).toMatch(
       /: meshctl clustermesh check --context a --category tls; or where it has not, .*: kubectl --context a -n kube-system delete lease meshctl-certs-rotate$/,
     );
-    expect(apply?.hint).toContain('Run the same apply again');
+    expect(apply?.hint).toBe(
+      'If what it had begun is still wanted, run the same apply again, which finishes it and takes the mark away; or take the mark away: kubectl --context a -n kube-system delete lease meshctl-apply',
+    );
   });
 });
 

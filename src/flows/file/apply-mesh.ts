@@ -22,7 +22,7 @@ import { createClusterWriter, type RunAccount } from '../write/apply-clusters.ts
 import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { requireStanding, requireThere } from '../write/still-standing.ts';
-import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
+import { clearDeadMarks, relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
 import { awaitKept } from './await-kept.ts';
 import { clustersInUse } from './clusters-in-use.ts';
 import { planConnections } from './plan-connections.ts';
@@ -63,7 +63,11 @@ export async function applyMesh(
   options: ApplyMeshOptions,
 ): Promise<AppliedMesh> {
   const written = options.rollback ? changedTargets(prepared, prune) : [];
-  return whileAtWork(flow, written, (working) => applyAtWork(flow, prepared, prune, { ...options, working }));
+  const applied = await whileAtWork(flow, written, (working) =>
+    applyAtWork(flow, prepared, prune, { ...options, working }),
+  );
+  await clearDeadMarks(targetsOf(prepared, prune).filter((target) => !written.includes(target)));
+  return applied;
 }
 
 async function applyAtWork(

@@ -154,6 +154,28 @@ function withdraw({ client, namespace }: Target, { run: own }: RunMark): Promise
 }
 
 /**
+ * Takes the marks of runs away that have died, where this one had nothing to write, by which they would have gone with its own. Where
+ * there is none, nothing is written; where that is not possible, it is no failure.
+ */
+export async function clearDeadMarks(targets: readonly Target[]): Promise<void> {
+  const limit = pLimit(MARKED_AT_A_TIME);
+  const clear = ({ client, namespace }: Target) => {
+    const ref = applyLeaseRef(namespace);
+    return leaveMark(client, ref, async (live, signal) => {
+      const runs = markedRuns(live);
+      const dead = runs.filter((one) => !isAlive(one, client.now()) || hasEnded(one));
+      if (dead.length === 0) return;
+      const { uid, resourceVersion } = live.metadata;
+      const annotations = Object.assign({}, ...dead.map(({ run }) => workingAnnotation(run, null)));
+      const unmark = () => client.patch(ref, { metadata: { annotations } }, { resourceVersion, signal });
+      if (dead.length === runs.length) await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), unmark);
+      else await unmark();
+    });
+  };
+  await Promise.all(targets.map((target) => limit(() => clear(target))));
+}
+
+/**
  * Says, of what a run has found whole, that it counts on it, where another one is at work that may take it back. Whoever calls this
  * looks at it once more afterwards: that one may have been through with it by then.
  * @param own this run, where it says itself that it is at work
