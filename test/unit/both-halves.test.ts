@@ -85,8 +85,9 @@ describe('of three clusters', () => {
       {
         severity: 'fail',
         cluster: 'c1',
-        message: expect.stringContaining('neither dials the other: their peering has lost both halves'),
-        hint: expect.stringContaining('meshctl clustermesh connect --context c1 --destination-context c2'),
+        message:
+          'context "c1": c1 and c2 let each other in, as peers do, and neither dials the other: their peering has lost both halves',
+        hint: 'Either connect them again: meshctl clustermesh connect --context c1 --destination-context c2; or part c1 and c2, which no longer let each other in then: meshctl clustermesh disconnect --context c1 --destination-context c2',
       },
     ]);
   });

@@ -612,7 +612,8 @@ describe('checks of CAs and ownership', () => {
     live: [apiserverDeployment(), ...(name === '' ? [] : [secretObject('cilium-clustermesh', { [name]: FILE })])],
     remoteUsers: users.map((user) => ({ name: user, role: 'remote' })),
   });
-  const BOTH_WAYS = /connect them again: .* connect --context one --destination-context two; or lock it out: /;
+  const BOTH_WAYS =
+    /connect them again: .* connect --context one --destination-context two; or (?:lock it out|part one and two, .*): /;
   const OUT_ONLY = /^Anyone with its certificate is still let in\. To lock it out: .+ --destination-context two$/;
 
   it.each([

@@ -151,7 +151,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
       lostOnce(clusters.flatMap((cluster) => orphansOf(cluster, all, observed.get(cluster.context)))),
     says: ({ args: { context, user, peer, lost } }) =>
       lost
-        ? `context "${context}": ${saysBothLost(`it and context "${peer}"`)}`
+        ? `context "${context}": ${saysBothLost(`${context} and ${peer}`)}`
         : `context "${context}": etcd user ${user} may log in, but ${peer} is not connected to this cluster`,
   },
 ];

@@ -67,7 +67,8 @@ export function mendBothLost(one: ClusterSnapshot, other: ClusterSnapshot): stri
     '--destination-context',
     other.context,
   ]);
-  return `Either connect them again: ${connectCommand(one.context, other.context)}; or lock it out: ${part}`;
+  const apart = `part ${one.context} and ${other.context}, which no longer let each other in then`;
+  return `Either connect them again: ${connectCommand(one.context, other.context)}; or ${apart}: ${part}`;
 }
 
 /**
