@@ -1,5 +1,7 @@
 import { readOr } from '../kube/unless-refused.ts';
+import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { applyLeaseRef, rotationLeaseRef } from '../mesh/objects/names.ts';
+import { unfinishedRotation } from '../mesh/rotation/unfinished-rotation.ts';
 import { runsMarked, type SeenRuns } from '../mesh/runs-at-work.ts';
 import type { Flow, Target } from './flow.ts';
 import { hasEnded } from './own-process.ts';
@@ -13,4 +15,16 @@ export async function readRuns(flow: Pick<Flow, 'signal'>, { client, namespace }
   const [rotation, apply] = marks.map((mark) => (mark === 'unread' ? undefined : mark));
   const runs = rotation || apply ? runsMarked({ rotation, apply }, client.now(), hasEnded) : [];
   return { ...(runs.length > 0 ? { runs } : {}), ...(marks.includes('unread') ? { runsUnread: true } : {}) };
+}
+
+/** A snapshot with the run that is at work at the rotation in whose middle its CA is: it is to be waited for, and nothing to be finished. */
+export async function withRotatingRun(
+  flow: Pick<Flow, 'signal'>,
+  target: Target,
+  snapshot: ClusterSnapshot,
+): Promise<ClusterSnapshot> {
+  if (!unfinishedRotation(snapshot)) return snapshot;
+  const { runs = [] } = await readRuns(flow, target);
+  const rotatedBy = runs.find(({ command, stale }) => command === 'certs rotate' && !stale);
+  return rotatedBy ? { ...snapshot, rotatedBy } : snapshot;
 }

@@ -86,6 +86,8 @@ export interface ClusterSnapshot {
    * may have changed other keys since. Programs that started before may run with the former ones.
    */
   identitySetAt?: Date | undefined;
+  /** The run that is at work at a rotation of its CA by now, with its machine; looked for only where a rotation has come into its middle. */
+  rotatedBy?: { command: string; host: string; since: string } | undefined;
   /** Labels of Cilium's namespace; undefined when they were not read, or may not be. */
   namespaceLabels?: Readonly<Record<string, string>> | undefined;
   /** SHA-256 of the keys in Secret cilium-ipsec-keys, to compare; read where Cilium uses IPsec. */

@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HOLD_MS, withHold } from '../../src/mesh/hold.ts';
+import { rotationLeaseRef } from '../../src/mesh/objects/names.ts';
 import { failureOf, jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { connect, enable, type Meshctl } from '../support/e2e-cli.ts';
+import { meshText } from '../support/mesh-files.ts';
 import { untilHealthy } from '../support/open-look.ts';
 import { opensslObjections } from '../support/openssl-proof.ts';
 import { whileConnecting } from '../support/poll-connections.ts';
-import { found, refs, setSecret, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { clusterAt, found, refs, setSecret, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { requireValid } from '../support/schemas.ts';
 
 let sandbox: TestSandbox;
@@ -237,6 +240,27 @@ describe('certs rotate', () => {
       expect(jsonOf(kept).summary).toMatchObject({ create: 0, update: 0, delete: 0 });
       expect(kept.stderr.replaceAll(/\s+/g, ' ')).toContain(`certificates of either are kept. To continue → ${way}`);
     }
+    // By a run that is at work it is to be waited for: what goes on with it is refused meanwhile.
+    const { name, namespace = '', ...kind } = rotationLeaseRef('kube-system');
+    const since = new Date();
+    const mark = { run: 'abc', host: 'jumphost', since, until: new Date(since.getTime() + HOLD_MS) };
+    const { store } = clusterAt(sandbox, 'mesh-1');
+    store.create(withHold('rotation', { ...kind, metadata: { name, namespace } }, mark));
+    const atWork =
+      /another run, certs rotate on jumphost, is at work there at a rotation of the CA, since 20\S+: it is in phase 3 .* → Wait until certs rotate on jumphost has ended\./;
+    const pair = meshText({ clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }], topology: { type: 'mesh' } });
+    for (const look of [
+      [...enable('mesh-1'), '--dry-run'],
+      [...connect('mesh-1', 'mesh-2'), '--dry-run'],
+      ['clustermesh', 'certs', 'list', '--context', 'mesh-1'],
+      ['diff', '-f', '-'],
+    ]) {
+      const { stdout, stderr } = await meshctl(look, { input: pair });
+      const says = `${stdout} ${stderr}`.replaceAll(/\s+/g, ' ');
+      expect(says, look.join(' ')).toMatch(atWork);
+      expect(says).not.toMatch(/mesh-1"?: a rotation of the CA is unfinished/);
+    }
+    store.delete(rotationLeaseRef('kube-system'));
     await meshctl.ok(enable('mesh-1'));
     const parting = await meshctl.ok([
       ...['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--dry-run'],

@@ -15,6 +15,7 @@ import { saysUnreadMarks } from '../../mesh/peers/unread-choices.ts';
 import { bothDialByConnect } from '../../mesh/services/unanswered-requests.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { withRotatingRun } from '../read-runs.ts';
 import { firstFailure, whereAccessible } from '../where-it-succeeds.ts';
 import { whereUsable } from '../where-usable.ts';
 import { drainingNotes, type HeldPeers, readHeld } from './await-drained.ts';
@@ -129,8 +130,11 @@ export async function prepareConnect(
 /** The snapshots of all, or with `spare` of those that can be read, the source always among them. */
 function readMesh(flow: Flow, { source, destinations }: MeshRequest, { parallel, spare }: ConnectOptions) {
   const targets = source ? [source, ...destinations] : destinations;
-  const read = ({ client, namespace }: Target) =>
-    readSnapshot(client, { namespace, purpose: 'connect', services: true });
+  const read = async (target: Target) => {
+    const { client, namespace } = target;
+    const snapshot = await readSnapshot(client, { namespace, purpose: 'connect', services: true });
+    return withRotatingRun(flow, target, snapshot);
+  };
   return during(
     flow,
     {

@@ -76,6 +76,7 @@ import type { Authority } from '../../pki/authority.ts';
 import { readReleaseValues } from '../../snapshot/helm-release.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
+import { withRotatingRun } from '../read-runs.ts';
 import { enableWarnings, portOfPeer, settingNotes, usersDoubts } from './draft-warnings.ts';
 import { withWhatRuns } from './what-runs.ts';
 
@@ -147,7 +148,8 @@ export async function draftEnable(
 ): Promise<EnableDraft> {
   const { client, namespace } = target;
   const refs = templateRefs(templates, namespace);
-  const snapshot = await readSnapshot(client, { namespace, purpose: 'enable', refs });
+  const read = await readSnapshot(client, { namespace, purpose: 'enable', refs });
+  const snapshot = await withRotatingRun(flow, target, read);
   const release = options.handsTo && releaseOf(snapshot, options.handsTo.release);
   const releasePeers = release ? peersOfRelease(await readReleaseValues(client, namespace, release)) : [];
   return draftFrom(await withWhatRuns(flow, target, snapshot), templates, options, flow.now(), releasePeers);

@@ -25,6 +25,7 @@ import { draftFrom, type EnableDraft, type EnableOptions } from '../enable/draft
 import { concernsOthers } from '../enable/enable.ts';
 import { withWhatRuns } from '../enable/what-runs.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { withRotatingRun } from '../read-runs.ts';
 import type { LostServices } from '../services/read-lost-backends.ts';
 import { outlookOf } from '../services/read-outlook.ts';
 import { readWithdrawals, type WithOthers } from '../services/read-withdrawals.ts';
@@ -215,11 +216,17 @@ async function readMember(flow: Flow, member: FileMember, spec: MeshSpec, templa
     isAsked ? opened.collect({ apiVersion: 'v1', kind: 'Service' }, (one) => (isOfFile(one, spec) ? [one] : [])) : [],
   ]);
   requireCilium(connect);
+  const { rotatedBy } = await withRotatingRun(flow, member.target, connect);
   const keyed = services.map((one) => {
     const { namespace: home = '', name } = one.metadata;
     return [serviceKey({ namespace: home, name }), one] as const;
   });
-  return { member, enable: await withWhatRuns(flow, member.target, enable), connect, services: new Map(keyed) };
+  return {
+    member,
+    enable: { ...(await withWhatRuns(flow, member.target, enable)), rotatedBy },
+    connect: { ...connect, rotatedBy },
+    services: new Map(keyed),
+  };
 }
 
 async function draftAll(
@@ -251,7 +258,7 @@ export function meshWarnings({ snapshots, drafts, connections, extra, withdrawal
   const { warnings: connecting } = connections.now;
   const own = drafts.flatMap(({ draft: { snapshot, warnings, rotation } }) => {
     // Of a rotation the connections tell too, and know which clusters come to take part in it.
-    const says = rotation && describeUnfinished(rotation);
+    const says = rotation && describeUnfinished(rotation, snapshot.rotatedBy);
     const isTold = says !== undefined && connecting.some((words) => words.includes(`"${snapshot.context}": ${says}`));
     return warnings
       .filter((words) => !(isTold && words.startsWith(says)))

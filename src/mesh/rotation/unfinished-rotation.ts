@@ -133,13 +133,22 @@ export function acceptedInRotation(snapshot: ClusterSnapshot): readonly Certific
   return accepted.length > 0 ? accepted : trustInRotation(snapshot).map(({ facts }) => facts);
 }
 
-/** How far it is, in words: `a rotation of the CA is unfinished: it is in phase 3 of 5 (…)`, or `in phase 4 or 5 of 5`. */
-export function describeUnfinished({ phase, orPhase = phase, stage, trustsBoth }: UnfinishedRotation): string {
+/**
+ * How far it is, in words: `a rotation of the CA is unfinished: it is in phase 3 of 5 (…)`, or `in phase 4 or 5 of 5`.
+ * @param run that is at work at it
+ */
+export function describeUnfinished(
+  { phase, orPhase = phase, stage, trustsBoth }: UnfinishedRotation,
+  run?: ClusterSnapshot['rotatedBy'],
+): string {
   const numbers = [...new Set([phase, orPhase].map((one) => ROTATION_PHASES.indexOf(one) + 1))].sort();
   const title = orPhase === phase ? ` (${titleOfPhase(phase)})` : '';
   const at = `phase ${numbers.join(' or ')} of ${ROTATION_PHASES.length}${title}`;
   const trusted = stage === 'trusting' ? 'the present CA and its successor' : 'the CA and the former one';
-  return `a rotation of the CA is unfinished: it is in ${at}, and ${trusted} are ${trustsBoth ? 'both trusted' : 'not both trusted everywhere'}`;
+  const state = run
+    ? `another run, ${run.command} on ${run.host}, is at work there at a rotation of the CA, since ${run.since}`
+    : 'a rotation of the CA is unfinished';
+  return `${state}: it is in ${at}, and ${trusted} are ${trustsBoth ? 'both trusted' : 'not both trusted everywhere'}`;
 }
 
 /**
@@ -153,7 +162,15 @@ export function unfinishedWarning(
   all: readonly ClusterSnapshot[],
   joining: readonly string[] = [],
 ): string {
-  return `${describeUnfinished(rotation)}; certificates of either are kept. To continue → ${goOnCommand(snapshot, all, joining)}`;
+  const { rotatedBy } = snapshot;
+  const says = `${describeUnfinished(rotation, rotatedBy)}; certificates of either are kept`;
+  // What goes on with it is refused meanwhile.
+  if (rotatedBy) return `${says} → ${waitFor(rotatedBy)}`;
+  return `${says}. To continue → ${goOnCommand(snapshot, all, joining)}`;
+}
+
+function waitFor({ command, host }: NonNullable<ClusterSnapshot['rotatedBy']>): string {
+  return `Wait until ${command} on ${host} has ended.`;
 }
 
 /**
@@ -189,12 +206,13 @@ export function unfinishedRotations(
     const rotation = provenRotation(snapshot, clusters);
     if (!rotation) return [];
     const { phase } = rotation;
+    const { rotatedBy } = snapshot;
     return [
       {
         context: snapshot.context,
         phase,
-        says: describeUnfinished(rotation),
-        hint: goOnCommand(snapshot, [...clusters, ...others]),
+        says: describeUnfinished(rotation, rotatedBy),
+        hint: rotatedBy ? waitFor(rotatedBy) : goOnCommand(snapshot, [...clusters, ...others]),
       },
     ];
   });

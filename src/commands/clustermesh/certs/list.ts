@@ -1,4 +1,5 @@
 import type { Target } from '../../../flows/flow.ts';
+import { withRotatingRun } from '../../../flows/read-runs.ts';
 import { whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { certificateFaults, listCertificates } from '../../../mesh/certificates/inventory.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
@@ -31,7 +32,10 @@ import type { CERTS_LIST } from './list-spec.ts';
  */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_LIST>): Promise<CommandResult> {
   return withAnsweringClusters(context, flags, async (targets, silent) => {
-    const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'health' });
+    const read = async (target: Target) => {
+      const { client, namespace } = target;
+      return withRotatingRun(context, target, await readSnapshot(client, { namespace, purpose: 'health' }));
+    };
     const { done, failed } = await whereItSucceeds(context, targets, read);
     const now = context.now();
     const certificates = printable(done.flatMap((snapshot) => listCertificates(snapshot, now)));
