@@ -198,7 +198,7 @@ it.each(HELD)('$command --dry-run, too, where one is in $context', async ({ argv
 });
 
 it.each(HELD)('$command goes by no mark of a run that has died: $context', async ({ argv, input, context }) => {
-  hold(context, -1);
+  hold(context, -DEAD_FOR_MS);
   // The first write ends it.
   let begun = false;
   clusters.fault = async ({ verb, resource, dryRun }) => {
