@@ -125,6 +125,8 @@ function waitFor(runs: readonly Pick<RunAtWork, 'command' | 'host'>[]): string {
 
 /** What one way of several ends with. */
 const NEXT_WAY = /; (?=(?:or|if)\b)/;
+/** What is written by no command of ours: a Secret that comes back from its backup, or with a revision of Helm's, whose history only looks. */
+const WRITES_BY_HAND = /\brestore (?:Secret|the (?:CA|key))\b/i;
 
 /**
  * A next step while others are at work: what of it only looks. In the place of what writes where a run is at work stands that it is to be
@@ -142,7 +144,9 @@ export function heldBack(hint: string, clusters: readonly HeldCluster[], look: s
   };
   const waited = ways.flatMap(heldBy);
   if (waited.length === 0) return hint;
-  const looks = ways.filter((way) => heldBy(way).length === 0).map((way) => way.replace(/^or /, ''));
+  const looks = ways
+    .filter((way) => heldBy(way).length === 0 && !WRITES_BY_HAND.test(way))
+    .map((way) => way.replace(/^or /, ''));
   return [`${waitFor(waited)}: ${look}`, ...looks.map((way) => `or ${/^if\b/.test(way) ? way : uncapital(way)}`)].join(
     '; ',
   );

@@ -99,6 +99,14 @@ describe('a next step while a run is at work', () => {
     [`the log: ${LOGS}; or let a new pod publish it: ${RESTART}`, `${WAIT}; or the log: ${LOGS}`],
     [`Find it: ${LOGS}; or if it is gone for good, forget it: ${RESTART}`, `${WAIT}; or find it: ${LOGS}`],
     ['meshctl clustermesh connect --context b --destination-context a', WAIT],
+    [
+      `restore Secret kube-system/cilium-ca from backup; or replace it: meshctl clustermesh enable --context a --replace-ca`,
+      WAIT,
+    ],
+    [
+      `First restore Secret kube-system/cilium-ca from backup; or replace it: ${RESTART}; or the log: ${LOGS}`,
+      `${WAIT}; or the log: ${LOGS}`,
+    ],
     [`${RESTART} && ${LOOK}`, WAIT],
   ])('names nothing that writes there: %s', (hint, shown) => {
     expect(heldBack(hint, held, LOOK)).toBe(shown);
