@@ -306,8 +306,13 @@ describe('two owners', () => {
       ({ exitCode }) => exitCode === 1,
       'a status that tells of it',
     );
-    expect(status.stdout).toContain(invite);
+    const parted = 'meshctl clustermesh disconnect --context mesh-1 --peer mesh-2';
+    expect(status.stdout.replaceAll(/\s+/g, ' ')).toContain(`${invite} or if they have parted: ${parted}`);
     expect(status.stdout).not.toContain('clustermesh connect');
+    const check = await a(mesh('check'));
+    expect(check.exitCode).toBe(1);
+    expect(check.stdout.replaceAll(/\s+/g, ' ')).toContain(`or if they have parted: ${parted}`);
+    expect(check.stdout).not.toMatch(/firewall|<context/);
   });
 
   it('can part alone', async () => {
@@ -315,5 +320,14 @@ describe('two owners', () => {
     expect(parted.exitCode).toBe(0);
     const status = await a(mesh('status'));
     expect(status.stdout).not.toContain('mesh-2');
+    const left = await eventually(
+      () => b(mesh('check')),
+      ({ stdout }) => stdout.includes('clustermesh disconnect'),
+      'a check of the other one that tells of it',
+    );
+    expect(left.stdout.replaceAll(/\s+/g, ' ')).toMatch(
+      /or if they have parted: meshctl clustermesh disconnect --context \S+ --peer mesh-1/,
+    );
+    expect(left.stdout).not.toMatch(/firewall|<context/);
   });
 });

@@ -134,6 +134,34 @@ describe('a health endpoint that does not answer', () => {
   });
 });
 
+describe('a peer that was not read, and lets this cluster in no more', () => {
+  const shutOut = (kind: 'permission-denied' | 'timed-out'): MeshCheckInput => {
+    const [one] = meshOf(2) as [ClusterSnapshot, ClusterSnapshot];
+    const status: StatusReport = {
+      ...{ context: 'c1', namespace: 'kube-system', cluster: { name: 'mesh-1', id: 1 }, healthy: false },
+      ...{ enabled: true, nodes: { total: 1, connected: 0 }, serves: [], faults: [] },
+      kvstoremesh: { enabled: false, replicas: 0, connected: 0 },
+      peers: [{ name: 'mesh-2', agents: { configured: 1, connected: 0, total: 1 } }],
+      problems: [{ peer: 'mesh-2', component: 'agent', class: kind, message: '', nodes: ['n1'] }],
+    };
+    const health = healthOf(2, 1, [2], 'endpoint');
+    return {
+      clusters: [one],
+      now: NOW,
+      observed: new Map([['c1', { containers: [], nodes: [{ node: 'n1', health }], status }]]),
+    };
+  };
+
+  it('has no way back for answers of its pods: no network is blamed beside what says so', () => {
+    const found = failuresOf(shutOut('permission-denied'), ['node-health', 'peers-connected']);
+    expect(found.map(({ id }) => id)).toEqual(['peers-connected']);
+    const [alone] = failuresOf(shutOut('permission-denied'));
+    expect(alone?.message).toContain('mesh-2 is not connected to mesh-1, so that');
+    expect(alone?.hint).not.toContain('firewall');
+    expect(failuresOf(shutOut('timed-out'))[0]?.hint).toContain('firewall');
+  });
+});
+
 describe('a node that is gone', () => {
   const nodesOf = (...names: string[]) =>
     names.map((name) => ({ name, ready: true, labels: {}, addresses: [], podCidrs: [] }));

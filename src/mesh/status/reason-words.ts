@@ -83,9 +83,10 @@ function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint
   if (refused) return { ...words, hint: refused.hint };
   const nodes = problem.component === 'agent' ? lookAtNodes(report, problem.message) : undefined;
   if (nodes !== undefined) return { ...words, hint: nodes };
-  const advice = { ...words, hint: forOtherOwners(words.hint, report.context, report.ofOthers) };
   const isOwn = dialsOwnServer(place);
   const holders = [place.context, ...contextsBeside(group)];
+  const hint = forOtherOwners(words.hint, report.context, report.ofOthers);
+  const advice = { ...words, hint: isOwn ? hint : forgetIfParted(hint, problem, holders, report.ofOthers) };
   const forget = forgetIfSilent(advice.hint, holders, silent);
   const toPeer = group.filter((one) => !dialsOwnServer(failurePlaceOf(one)));
   const ended = endOfRequests(forget, toPeer, clusters);
@@ -104,6 +105,21 @@ function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint
 function forgetIfGone(hint: string, { class: kind, peer }: StatusProblem, holders: readonly string[]): string {
   if (peer === undefined || kind !== 'timed-out') return hint;
   return `${hint}; or if ${peer} is gone for good, forget it: ${forgetCommands(peer, holders)}`;
+}
+
+/**
+ * A next step about a peer of another owner that lets this cluster in no more: that owner may well have parted with it, which nothing
+ * here tells.
+ * @param holders contexts of the clusters that have the peer
+ */
+function forgetIfParted(
+  hint: string,
+  { class: kind, peer }: StatusProblem,
+  holders: readonly string[],
+  ofOthers: readonly string[] = [],
+): string {
+  if (peer === undefined || kind !== 'permission-denied' || !ofOthers.includes(peer)) return hint;
+  return `${hint}; or if they have parted: ${forgetCommands(peer, holders)}`;
 }
 
 /**

@@ -6,7 +6,9 @@ import { AGENT_SELECTOR } from '../../objects/names.ts';
 import { groupBy } from '../../pairs.ts';
 import { clusterKnownAs, contextOfPeer, knownAs } from '../../peers/concerned-peers.ts';
 import { withoutNamesakes } from '../../peers/namesakes.ts';
+import { peersOfOthers } from '../../peers/peer-choices.ts';
 import { expectedPeers } from '../../peers/peers.ts';
+import { forOtherOwners } from '../../peers/peers-of-others.ts';
 import { isUnpaired } from '../../peers/unpaired-clusters.ts';
 import { remembered, rememberedOf } from '../../remembered.ts';
 import {
@@ -28,7 +30,7 @@ import {
 } from '../shared/mesh-input.ts';
 import { isNodeGone, leftOfNodes } from './gone-nodes.ts';
 import { clusterOfNode, isGrave, isPortRefused, problemWord } from './health-problems.ts';
-import { type NoWayBack, noWayBack } from './way-back.ts';
+import { type NoWayBack, noWayBack, noWayBackUnread } from './way-back.ts';
 
 const ID = 'node-health';
 
@@ -103,7 +105,7 @@ function lostFrom(cluster: ClusterSnapshot, input: MeshCheckInput, all: readonly
           ...{ cluster, node, health, to },
           wasOf: place && isNodeGone(place) ? other : undefined,
           isGrave: health.problems.some((problem) => isGrave(problem, health, cluster, all)),
-          because: isOfPods && place ? wayBackOf(place) : undefined,
+          because: isOfPods ? (place ? wayBackOf(place) : noWayBackUnread(to, cluster, input)) : undefined,
         };
       }),
   );
@@ -179,7 +181,8 @@ function waitingFor(waiting: readonly Lost[], all: readonly ClusterSnapshot[]): 
       ...{ foundBy: of('foundBy'), foundIn: of('foundIn'), foundOf: of('foundOf') },
     };
     const hint = `Find the cause: ${meshctlCommand('clustermesh check', { context: [context, peer] })}`;
-    return [findingOf(ID, own.some((one) => one.isGrave) ? 'fail' : 'warn', context, args, hint)];
+    const next = forOtherOwners(hint, context, peersOfOthers(cluster));
+    return [findingOf(ID, own.some((one) => one.isGrave) ? 'fail' : 'warn', context, args, next)];
   });
 }
 

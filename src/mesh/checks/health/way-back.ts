@@ -15,6 +15,21 @@ export interface NoWayBack {
 }
 
 /**
+ * The same of a cluster that was not read: where it lets the one that probes in no more, as its owner has parted with it, its nodes are
+ * connected to it no more than that.
+ * @param to its name
+ */
+export function noWayBackUnread(
+  to: string,
+  from: ClusterSnapshot,
+  { observed }: Pick<MeshCheckInput, 'observed'>,
+): NoWayBack | undefined {
+  const problems = observed.get(from.context)?.status?.problems ?? [];
+  if (!problems.some(({ peer, class: kind }) => peer === to && kind === 'permission-denied')) return undefined;
+  return { foundBy: ['peers-connected'], foundIn: [from.context], foundOf: [to] };
+}
+
+/**
  * Why the pods of a cluster that is probed cannot answer the one that probes, whatever the network does: a node wraps packets only for
  * pods of clusters that its agent is connected to (Cilium's ipcache has no other), so that a probe of its health endpoint, which is a
  * pod, gets there and its answer goes nowhere.
