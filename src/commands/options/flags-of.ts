@@ -35,7 +35,9 @@ type WordOf<W extends ArgumentSpec> = W extends { choices: readonly (infer Choic
 type Present = { required: true } | { default: string | number | boolean } | { flags: `--no-${string}` };
 
 type ValueOf<O extends OptionSpec> = O extends { repeatable: 'lists' }
-  ? OneValue<O>
+  ? O['flags'] extends `${string}[${string}`
+    ? OneValue<O> | true
+    : OneValue<O>
   : O extends { counted: true }
     ? number
     : O extends { repeatable: true }

@@ -212,6 +212,7 @@ export const FORCE_CONFLICTS_IN = {
   flags: '--force-conflicts [contexts]',
   description: 'take over fields that Helm or other managers own; in these contexts only, where any are named',
   parse: parseContexts,
+  repeatable: 'lists',
   complete: 'contexts',
   group: 'run',
 } as const satisfies OptionSpec;
