@@ -229,7 +229,11 @@ describe('Ctrl-C', () => {
   });
 
   it('ends status --wait', async () => {
-    expectInterrupted(await interruptAtWords(waitForStatus('mesh-1', '10m'), 'Waiting for mesh-1 to be connected'));
+    const ended = await interruptAtWords(waitForStatus('mesh-1', '10m'), 'Waiting for mesh-1 to be connected');
+    expect(ended.stdout).toMatch(
+      /^⚠️ {2}Interrupted while it waited; this is what was seen last:\n⚠️ {2}mesh-1 is connected to no/,
+    );
+    expectInterrupted({ ...ended, stdout: '' });
   });
 
   it('leaves clusters that can be connected afterwards', async () => {

@@ -6,7 +6,7 @@ import { PACKAGE_ROOT, SCHEMA_KINDS } from '../support/schemas.ts';
  * Every field of every kind of documents is one of two: the GitHub Action finds something in it, or no command ends with another exit
  * status than 0 by it, which is said here. A field that comes new has to be made one of them.
  */
-const IN_EACH = ['apiVersion', 'kind', 'leftOut', 'context', 'cluster', 'clusters', 'steps'];
+const IN_EACH = ['apiVersion', 'kind', 'leftOut', 'context', 'cluster', 'clusters', 'steps', 'clocks', 'lacking'];
 const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
   AcceptResult: ['peer', 'user', 'peers'],
   ApplyResult: ['meshes', 'enabled', 'connections', 'disconnected', 'shutOut', 'disabled'],
@@ -24,7 +24,7 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
     'signature',
   ],
   ConnectResult: ['connections', 'probed', 'peers'],
-  ConnectivityReport: ['namespace', 'image'],
+  ConnectivityReport: ['namespace', 'image', 'warnings'],
   DisableResult: ['stillPointingHere', 'looked'],
   DisconnectResult: ['disconnected', 'shutOut', 'unreached', 'peers', 'looked'],
   EnableResult: [],
@@ -41,7 +41,7 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
   MeshStatusReport: ['matrix', 'unanswered'],
   Plan: ['dryRun', 'summary', 'untried', 'unconnected', 'later'],
   // What was not tested fails by its path.
-  ProbeReport: ['tests', 'untested'],
+  ProbeReport: ['tests', 'untested', 'warnings'],
   RevokeResult: ['id', 'shutOut', 'connected', 'because', 'peers'],
   RotationResult: ['certificates', 'replaced', 'staying', 'switched', 'parted', 'peers'],
   RoutesReport: ['unpaired', 'bgpPeers'],
@@ -75,6 +75,8 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
     'invitations',
     // What keeps a cluster's state in a kvstore is a fault of its own; whose fields a hint takes over is said by the hint.
     ...['contested', 'kvstore'],
+    // Who is at work there, and what may not be read, are told beside what is found.
+    ...['runs', 'runsUnread'],
   ],
   VersionReport: ['client'],
 };

@@ -12,7 +12,7 @@ import { requireForcedAmong } from '../../mesh/plan/forcing.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import { idleAmong, requireAskable, unprovedWarnings, waitWarnings } from '../../mesh/rotation/asked-servers.ts';
+import { idleAmong, requireAskable, unprovedRenewals, waitWarnings } from '../../mesh/rotation/asked-servers.ts';
 import { authorityEnds } from '../../mesh/rotation/authority-ends.ts';
 import { rotationEffects } from '../../mesh/rotation/effects.ts';
 import type { Lifetime } from '../../mesh/rotation/lifetime.ts';
@@ -163,7 +163,7 @@ async function planFor(
       warnings: [
         ...scope.warnings,
         ...authorityEnds(members, steps, options, flow.now()),
-        ...unprovedWarnings(members, steps),
+        ...unprovedRenewals(members, steps),
       ],
     },
     phases: phases.filter((phase) => phase.steps.length > 0),

@@ -64,7 +64,7 @@ export function unprovedAmong(members: readonly Member[], steps: readonly Step[]
 }
 
 /** What to tell of them. */
-export function unprovedWarnings(members: readonly Member[], steps: readonly Step[]): string[] {
+export function unprovedRenewals(members: readonly Member[], steps: readonly Step[]): string[] {
   return unproved(members, steps)
     .flatMap((snapshot) => idleServer(snapshot) ?? [])
     .map(

@@ -169,8 +169,8 @@ export function unfinishedWarning(
   return `${says}. To continue → ${goOnCommand(snapshot, all, joining)}`;
 }
 
-function waitFor({ command, host }: NonNullable<ClusterSnapshot['rotatedBy']>): string {
-  return `Wait until ${command} on ${host} has ended.`;
+function waitFor(run: NonNullable<ClusterSnapshot['rotatedBy']>): string {
+  return `Wait until ${run.command} on ${run.host} has ended.`;
 }
 
 /**
