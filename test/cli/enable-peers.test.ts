@@ -107,7 +107,7 @@ describe('a CA that is lost', () => {
     act();
     const result = await meshctl.ok(enable('mesh-2', '--replicas', '2'));
     expect(certificateOf(two)).toBe(before);
-    expect(result.stderr).toContain('meshctl clustermesh enable --context mesh-2 --replace-ca');
+    expect(result.stderr).toContain('meshctl clustermesh certs rotate --context mesh-2,mesh-1 --ca');
     expect(two.store.get(refs.deployment('clustermesh-apiserver'))).toMatchObject({ spec: { replicas: 2 } });
     await meshctl.ok(enable('mesh-2', '--replicas', '1'));
   });
@@ -220,8 +220,12 @@ describe('a clustermesh-apiserver scaled to 0', () => {
     expect(result.stderr).toContain(
       '→ kubectl --context mesh-2 -n kube-system scale deployment/clustermesh-apiserver --replicas=1',
     );
-    const rotated = await meshctl.ok(['clustermesh', 'certs', 'rotate', '--context', 'mesh-2', '--dry-run']);
-    expect(rotated.stderr).toContain('has 0 replicas, so this cluster serves no peer');
+    // Nothing there could show that it has taken up new certificates.
+    const rotated = await meshctl(['clustermesh', 'certs', 'rotate', '--context', 'mesh-2', '--dry-run']);
+    expect(rotated.exitCode).toBe(1);
+    expect(rotated.stderr).toContain(
+      'no clustermesh-apiserver pod is ready: its Deployment is scaled to 0\n  → kubectl --context mesh-2 -n kube-system scale deployment/clustermesh-apiserver --replicas=1',
+    );
     scale(1);
     await meshctl.ok(enable('mesh-2'));
   });
