@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type ConnectedMesh, startConnectedMesh } from '../support/connected-mesh.ts';
+import { untilHealthy } from '../support/open-look.ts';
 
 /** Kubelet leaves a pod that it evicts, and those of a node that is shut down in good order, beside what replaces them. */
 let mesh: ConnectedMesh;
@@ -10,6 +11,7 @@ const WORKLOADS = ['k8s-app=cilium', 'k8s-app=clustermesh-apiserver', 'io.cilium
 
 beforeAll(async () => {
   mesh = await startConnectedMesh({ nodes: 2 });
+  await untilHealthy(mesh.sandbox, ['mesh-1', 'mesh-2']);
 });
 
 afterAll(() => mesh.sandbox.close());
