@@ -26,17 +26,14 @@ import { type EnableFailure, enableText, failureData } from '../../../views/enab
 import { agreedWords, type PlanReport } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
-import { choicesOf, ciliumVersionOf } from '../../options/enable-options.ts';
-import type { FlagsOf } from '../../options/flags-of.ts';
-import { bitsOf } from '../../options/shared-options.ts';
 import { type Agreement, confirmCuts, confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
 import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
 import { withOtherClusters } from '../../targets/other-clusters.ts';
 import { withWritableClusters } from '../../targets/several-clusters.ts';
 import { withWayOn } from '../../way-on.ts';
 import { broughtAuthority } from './brought-authority.ts';
+import { type EnableFlags, enableOptionsOf } from './enable-flags.ts';
 import { interruptedEnable, outcomeData, shownOutcome } from './enable-outcome.ts';
-import type { ENABLE } from './enable-spec.ts';
 import { checkHelmOptions, helmOptionsOf, helmPlanText, runViaHelm, unforcedWarnings } from './enable-via-helm.ts';
 
 /** A cluster with its plan. */
@@ -45,11 +42,9 @@ interface Planned {
   draft: EnableDraft;
 }
 
-type EnableFlags = FlagsOf<typeof ENABLE>;
-
 /** `meshctl clustermesh enable`: all named clusters in parallel; what fails in one does not keep the others from it. */
 export async function run(context: CommandContext, flags: EnableFlags): Promise<CommandResult> {
-  const options = optionsOf(flags);
+  const options = enableOptionsOf(flags);
   dryRunOf(flags);
   return withWritableClusters(context, flags, async (targets, silent) => {
     const givenAuthority = await broughtAuthority(context, flags, targets);
@@ -188,29 +183,6 @@ async function withContextsNamedIn(
       },
     })),
   );
-}
-
-function optionsOf(flags: EnableFlags): EnableOptions {
-  if ((flags.caCert === undefined) !== (flags.caKey === undefined)) {
-    throw new MeshctlError('Usage', '--ca-cert and --ca-key must be given together');
-  }
-  if (flags.caCert !== undefined && flags.caFromContext !== undefined) {
-    throw new MeshctlError('Usage', '--ca-cert cannot be used with --ca-from-context: there can be one CA only');
-  }
-  const { maxConnectedClusters } = flags;
-  return {
-    ...choicesOf(flags),
-    unset: flags.unset,
-    ciliumVersion: flags.ciliumVersion === undefined ? undefined : ciliumVersionOf(flags.ciliumVersion),
-    image: flags.image,
-    replaceAuthority: flags.replaceCa,
-    issuing: { validityMs: flags.certValidity, keySize: bitsOf(flags.keySize) },
-    maxConnectedClusters: maxConnectedClusters === undefined ? undefined : Number(maxConnectedClusters),
-    force: flags.forceConflicts,
-    byHelm: flags.viaHelm,
-    handsTo: flags.viaHelm ? { release: flags.helmRelease } : undefined,
-    waitMs: flags.waitDuration,
-  };
 }
 
 /** Does the work for all of them in parallel. @param isOnly there is no other cluster: its error is the command's */
