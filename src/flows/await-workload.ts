@@ -110,9 +110,9 @@ function followTroubles(
 }
 
 /** Does something once a time is over, on the clock that waits go by. @returns what calls it off */
-function after({ sleep }: ClusterClient, ms: number, work: () => void): AbortController {
+function after({ clock }: ClusterClient, ms: number, work: () => void): AbortController {
   const waiting = new AbortController();
   const calledOff = () => undefined;
-  void sleep(ms, waiting.signal).then(work, calledOff);
+  void clock.sleep(ms, waiting.signal).then(work, calledOff);
   return waiting;
 }

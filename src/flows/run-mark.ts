@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { ClusterClient } from '../kube/client.ts';
-import { MeshctlError, mayAnswerLater } from '../mesh/errors.ts';
+import { outlasting } from '../kube/outlast.ts';
+import { MeshctlError } from '../mesh/errors.ts';
 import { HOLD_MS, type Hold, RENEW_MS } from '../mesh/hold.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { Flow, Target } from './flow.ts';
@@ -12,7 +13,8 @@ import { processMark } from './own-process.ts';
 export const MARKED_AT_A_TIME = 8;
 /** For what is written once the run ends, whatever its own signal says: it may be why it ends. */
 export const END_TIMEOUT_MS = 30_000;
-const END_LOOK_INTERVAL_MS = 1_000;
+/** An API server that restarts is back soon, and the next run, which goes on from there, would be held off by the mark. */
+const AT_END = { limitMs: END_TIMEOUT_MS, everyMs: 1_000 };
 
 /** What a run marks by where it is at work. */
 export interface RunMark {
@@ -96,16 +98,10 @@ export async function leaveMark(
       const live = await client.get(ref, { signal });
       if (live) await leave(live, signal);
     });
-  for (let leftMs = END_TIMEOUT_MS; ; leftMs -= END_LOOK_INTERVAL_MS) {
-    try {
-      await withdraw();
-      return;
-    } catch (error) {
-      if (!(error instanceof MeshctlError)) throw error;
-      // An API server that restarts is back soon, and the next run, which goes on from there, would be held off by the mark.
-      if (!mayAnswerLater(error) || leftMs <= 0 || signal.aborted) return;
-      await client.sleep(END_LOOK_INTERVAL_MS, signal).catch(() => undefined);
-    }
+  try {
+    await outlasting(client.clock, AT_END)(withdraw, signal);
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
   }
 }
 

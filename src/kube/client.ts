@@ -52,8 +52,8 @@ export interface ClusterClient {
   now(): Date;
   /** How far that time is ahead of the run's, in milliseconds; behind is below zero, 0 what nobody minds. Undefined before an answer told. */
   aheadMs?(): number | undefined;
-  /** Waits between looks, on the clock of whoever opened the client. */
-  sleep: Clock['sleep'];
+  /** The clock of whoever opened the client: by it go waits between looks, and how long an outage lasts. */
+  readonly clock: Clock;
   /** Undefined when there is no such object, or its kind is not served. */
   get(ref: ObjectRef, options?: CallOptions): Promise<KubeObject | undefined>;
   /** Objects as their pages arrive. */

@@ -51,7 +51,7 @@ export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): Clu
   });
   const through = proxy && `the proxy ${withoutPassword(proxy.url)} (${proxy.setBy})`;
   const time = {
-    sleep: clock.sleep,
+    clock,
     now: () => new Date(Date.now() - (aheadMs ?? 0)),
     aheadMs: options.aheadMs ?? (() => (aheadMs === undefined ? undefined : noticed(-aheadMs))),
   };
@@ -69,7 +69,7 @@ function onceEach(say: (text: string) => void): (text: string) => void {
 
 function clientOver(
   transport: Transport,
-  { sleep, now, aheadMs }: Required<Pick<ClusterClient, 'sleep' | 'now' | 'aheadMs'>>,
+  { clock, now, aheadMs }: Required<Pick<ClusterClient, 'clock' | 'now' | 'aheadMs'>>,
   at: Whereabouts,
 ): ClusterClient {
   const onObject = (verb: string, ref: ObjectRef, subresource?: string): ApiAction => ({
@@ -111,7 +111,7 @@ function clientOver(
     server: at.server,
     now,
     aheadMs,
-    sleep,
+    clock,
 
     async get(ref, { signal } = {}) {
       const action = onObject('get', ref);

@@ -1,10 +1,11 @@
-import { alreadyExists, MeshctlError, mayAnswerLater } from '../mesh/errors.ts';
+import { alreadyExists, MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 import { MANAGED_BY, toolOwner } from '../mesh/objects/ownership.ts';
 import { type Edit, FIELD_MANAGER } from '../mesh/plan/plan.ts';
 import type { Journal, JournalEntry } from './apply.ts';
 import type { ClusterClient } from './client.ts';
 import { asStored, contains, equal, inversePatch, mergePatch } from './merge-patch.ts';
+import { type Outlast, outlasting } from './outlast.ts';
 import { OwnersNotRestored, restoreOwners } from './rollback-owners.ts';
 
 type RolledBack = 'restored' | 'unchanged' | 'overtaken' | 'may-arrive' | 'left' | 'shared';
@@ -30,18 +31,14 @@ export interface RollbackOptions {
    * is something to roll back.
    */
   newSignal?: (() => AbortSignal) | undefined;
-  /** Told once when the API server does not answer and is waited for. */
+  /** Told when the API server does not answer and is waited for. */
   onOutage?: (() => void) | undefined;
 }
 
 const ROLLBACK_TIMEOUT_MS = 120_000;
 
-/**
- * An API server that restarts, or that another one takes over for, is back by then, and what was lost with it is put back. For one
- * that is not, nobody waits for longer, however many objects there are.
- */
-const OUTAGE_MS = 60_000;
-const OUTAGE_LOOK_INTERVAL_MS = 2_000;
+/** An API server that is back by then gets back what was lost with it. */
+const OUTAGE = { limitMs: 60_000, everyMs: 2_000 };
 
 /** An object may change between the look and the write; more often than this would be a fight. */
 const MAX_ATTEMPTS = 5;
@@ -65,13 +62,7 @@ export async function rollback(
 ): Promise<RollbackResult[]> {
   const results: RollbackResult[] = [];
   let signal = newSignal();
-  let outageLeftMs = OUTAGE_MS;
-  const outlast = async (error: unknown): Promise<void> => {
-    if (!(error instanceof MeshctlError) || !mayAnswerLater(error) || outageLeftMs <= 0 || signal.aborted) throw error;
-    if (outageLeftMs === OUTAGE_MS) onOutage?.();
-    outageLeftMs -= OUTAGE_LOOK_INTERVAL_MS;
-    await client.sleep(OUTAGE_LOOK_INTERVAL_MS, signal).catch(() => undefined);
-  };
+  const outlast = outlasting(client.clock, { ...OUTAGE, onOutage });
   /** Waiting takes nothing of the time that the rest has, also where it was in vain. */
   const untimed = async (wait: (() => Promise<void>) | undefined) => {
     if (!wait) return;
@@ -123,26 +114,24 @@ async function rollBackLate(
   let result: RollbackResult = { ref: entry.ref, outcome: 'may-arrive' };
   for (let look = 0; look < LATE_LOOKS && result.outcome === 'may-arrive' && !signal.aborted; look++) {
     // Over before its time when the signal is aborted: then comes the last look.
-    await client.sleep(LATE_LOOK_INTERVAL_MS, signal).catch(() => undefined);
+    await client.clock.sleep(LATE_LOOK_INTERVAL_MS, signal).catch(() => undefined);
     result = await rollBackEntry(entry);
   }
   return result;
 }
 
-/** @param outlast throws what no time mends, and waits a little for what may be over then */
 async function rollBackPersistently(
   client: ClusterClient,
   entry: JournalEntry,
   signal: AbortSignal,
-  outlast: (error: unknown) => Promise<void>,
+  outlast: Outlast,
 ): Promise<RolledBack> {
   for (let conflicts = 0; ; ) {
     try {
-      return await rollBackOnce(client, entry, signal);
+      return await outlast(() => rollBackOnce(client, entry, signal), signal);
     } catch (error) {
       const isConflict = error instanceof MeshctlError && error.code === 'Conflict';
-      if (!isConflict) await outlast(error);
-      else if (++conflicts === MAX_ATTEMPTS) throw error;
+      if (!isConflict || ++conflicts === MAX_ATTEMPTS) throw error;
     }
   }
 }

@@ -1,8 +1,9 @@
-import { errorOfAbort, isRefusal, MeshctlError, mayAnswerLater } from '../mesh/errors.ts';
+import { errorOfAbort, isRefusal, MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { ClusterClient } from './client.ts';
 import { linkSignals, timeoutSignal } from './http/linked-signal.ts';
 import type { Selection } from './list-watch.ts';
+import { outlasting } from './outlast.ts';
 
 /** For the first list: one that stays away for longer may not come back, and nothing was seen yet that is worth a whole wait. */
 const FIRST_OUTAGE_MS = 60_000;
@@ -49,13 +50,12 @@ export async function waitForList<T>(
   let lastTrouble: unknown;
   let isListed = false;
   try {
-    let leftMs = FIRST_OUTAGE_MS;
-    let state = await listState(client, selection, signal, { isFirst: true }, (trouble) => {
-      lastTrouble = trouble;
-      leftMs -= pollIntervalMs;
-      if (leftMs < 0 || !(trouble instanceof MeshctlError && mayAnswerLater(trouble))) throw trouble;
-      return client.sleep(pollIntervalMs, signal);
-    });
+    const noteTrouble = (trouble: unknown) => {
+      if (!signal.aborted) lastTrouble = trouble;
+      throw trouble;
+    };
+    const outlast = outlasting(client.clock, { limitMs: FIRST_OUTAGE_MS, everyMs: pollIntervalMs });
+    let state = await outlast(() => listState(client, selection, signal).catch(noteTrouble), signal);
     isListed = true;
     for (;;) {
       const found = accept([...state.objects.values()]);
@@ -63,10 +63,10 @@ export async function waitForList<T>(
       const seen = await watchState(client, selection, { ...state, accept, signal });
       if (seen.found !== undefined) return seen.found;
       // A watch that worked for a while is worth a new one at once; else this loop would be a busy one.
-      if (!seen.progressed) await client.sleep(pollIntervalMs, signal);
-      state = await listState(client, selection, signal, { isFirst: false }, (trouble) => {
+      if (!seen.progressed) await client.clock.sleep(pollIntervalMs, signal);
+      state = await listAgain(client, selection, signal, (trouble) => {
         lastTrouble = trouble;
-        return client.sleep(pollIntervalMs, signal);
+        return client.clock.sleep(pollIntervalMs, signal);
       });
     }
   } catch (error) {
@@ -85,29 +85,34 @@ export async function waitForList<T>(
   }
 }
 
-/**
- * The objects now. An API server that is away (restarting, say) is waited for: a wait that has begun should outlast that, and one that
- * begins comes after other requests of its run.
- */
-async function listState(
+/** The objects as they were listed at some version. */
+interface Listed {
+  objects: Map<string, KubeObject>;
+  resourceVersion: string;
+}
+
+async function listState(client: ClusterClient, selection: Selection, signal: AbortSignal): Promise<Listed> {
+  const objects = new Map<string, KubeObject>();
+  let resourceVersion = '';
+  for await (const page of client.listPages(selection, { signal })) {
+    for (const item of page.items) objects.set(identityOf(item), item);
+    resourceVersion = page.resourceVersion;
+  }
+  return { objects, resourceVersion };
+}
+
+/** A wait that has begun outlasts an API server that is away, however long, and a login that is being renewed. */
+async function listAgain(
   client: ClusterClient,
   selection: Selection,
   signal: AbortSignal,
-  { isFirst }: { isFirst: boolean },
   pause: (trouble: unknown) => Promise<void>,
-): Promise<{ objects: Map<string, KubeObject>; resourceVersion: string }> {
-  let mayBeRefused = !isFirst;
+): Promise<Listed> {
+  let mayBeRefused = true;
   for (;;) {
     try {
-      const objects = new Map<string, KubeObject>();
-      let resourceVersion = '';
-      for await (const page of client.listPages(selection, { signal })) {
-        for (const item of page.items) objects.set(identityOf(item), item);
-        resourceVersion = page.resourceVersion;
-      }
-      return { objects, resourceVersion };
+      return await listState(client, selection, signal);
     } catch (error) {
-      // What was let before, and is refused once, may be a login that is being renewed.
       const isForgiven = mayBeRefused && error instanceof MeshctlError && isRefusal(error);
       if (signal.aborted || !(isTrouble(error) || isForgiven)) throw error;
       if (isForgiven) mayBeRefused = false;
@@ -116,9 +121,7 @@ async function listState(
   }
 }
 
-interface WatchState<T> {
-  objects: Map<string, KubeObject>;
-  resourceVersion: string;
+interface WatchState<T> extends Listed {
   accept: (objects: readonly KubeObject[]) => T | undefined;
   signal: AbortSignal;
 }

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Fault } from '../../src/sandbox/apiserver/api.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { briskClock, NEVER_BACK } from '../support/brisk-clock.ts';
 import { type CliResult, jsonOf } from '../support/cli.ts';
 import {
   type ConnectClusters,
@@ -142,7 +143,8 @@ describe('a connect that is cut', () => {
       dead ||= wrote && request.subresource === 'portforward';
       return dead ? 'drop' : undefined;
     };
-    const result = await clusters.meshctl([...CONNECT, '--wait-duration', '1s', '-o', 'json']);
+    const options = { clock: briskClock(NEVER_BACK) };
+    const result = await clusters.meshctl([...CONNECT, '--wait-duration', '1s', '-o', 'json'], options);
     expect(result.exitCode).not.toBe(0);
     const { error } = jsonOf(result) as {
       error: { details: { rollback: { context: string; outcome: string; mend?: string }[] } };

@@ -7,6 +7,7 @@ import type { ReadyWrite, Step } from '../../src/mesh/plan/plan.ts';
 import type { Fault } from '../../src/sandbox/apiserver/api.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type KubeSandbox, startKubeSandbox } from '../support/kube-sandbox.ts';
+import { woundClock } from '../support/wound-clock.ts';
 
 let sandbox: KubeSandbox;
 /** What the API server does with the next request of a verb. */
@@ -392,7 +393,7 @@ describe('rollback', () => {
     ]);
     faults.set('patch', () => 'drop');
     // The minute that it waits for an API server which is away goes by at once.
-    const results = await rollback({ ...sandbox.client, sleep: async () => undefined }, journal);
+    const results = await rollback({ ...sandbox.client, clock: woundClock() }, journal);
     expect(results).toMatchObject([
       { ref: { name: 'b' }, outcome: 'failed', error: { code: 'ClusterUnreachable' } },
       { ref: { name: 'a' }, outcome: 'restored' },

@@ -4,6 +4,7 @@ import type { ClusterClient } from '../../src/kube/client.ts';
 import { type ErrorCode, MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { rotationLeaseRef } from '../../src/mesh/objects/names.ts';
+import { woundClock } from '../support/wound-clock.ts';
 
 const REF = rotationLeaseRef('kube-system');
 const LEASE = { ...REF, metadata: { name: REF.name } } as unknown as KubeObject;
@@ -18,7 +19,7 @@ async function leaving(code: ErrorCode, failing: number) {
       if (looks <= failing) throw new MeshctlError(code, 'no answer', { details: { code: 'ECONNREFUSED' } });
       return LEASE;
     },
-    sleep: async () => undefined,
+    clock: woundClock(),
   } as unknown as ClusterClient;
   await leaveMark(client, REF, async () => {
     isLeft = true;

@@ -5,6 +5,7 @@ import type { JournalEntry } from '../../src/kube/apply.ts';
 import type { PeerMove } from '../../src/mesh/enable/effects/peer-move.ts';
 import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { secretObject } from '../support/snapshots.ts';
+import { woundClock } from '../support/wound-clock.ts';
 
 const WAIT_MS = 60_000;
 /** KVStoreMesh needs most of the time for its peer, and agents never read it there. */
@@ -23,18 +24,13 @@ const pod: KubeObject = {
 };
 
 it('a way back in vain takes no longer than one wait, whatever it waits for', async () => {
-  let ms = 0;
+  const clock = woundClock();
   const warnings: string[] = [];
   const task = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
   const flow = {
     progress: { start: () => task, warn: (text: string) => warnings.push(text), info() {} },
     now: () => new Date(),
-    clock: {
-      ms: () => ms,
-      sleep: async (duration: number) => {
-        ms += duration;
-      },
-    },
+    clock,
     signal: new AbortController().signal,
   } as unknown as Flow;
   const client = {
@@ -50,7 +46,7 @@ it('a way back in vain takes no longer than one wait, whatever it waits for', as
       yield* [];
     },
     exec: async () => {
-      const ready = ms >= CACHE_TAKES_MS;
+      const ready = clock.ms() >= CACHE_TAKES_MS;
       return { stdout: JSON.stringify([{ name: 'b', ready, connected: ready }]), stderr: '', exitCode: 0 };
     },
   };
@@ -61,8 +57,8 @@ it('a way back in vain takes no longer than one wait, whatever it waits for', as
   const target = { client, namespace: 'kube-system' } as unknown as Target;
   guardWayBack(flow, target, { move, waitMs: WAIT_MS, written: [{ cluster: 'a', entries: [agents] }] });
   await agents.awaitBefore?.();
-  expect(ms).toBeGreaterThanOrEqual(CACHE_TAKES_MS);
+  expect(clock.ms()).toBeGreaterThanOrEqual(CACHE_TAKES_MS);
   await agents.awaitAfter?.();
   expect(warnings).toEqual([expect.stringContaining('has not reached b')]);
-  expect(ms).toBeLessThanOrEqual(WAIT_MS);
+  expect(clock.ms()).toBeLessThanOrEqual(WAIT_MS);
 });

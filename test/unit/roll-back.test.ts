@@ -3,6 +3,7 @@ import type { Flow, Target } from '../../src/flows/flow.ts';
 import { rollBackClusters } from '../../src/flows/write/roll-back.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { woundClock } from '../support/wound-clock.ts';
 
 it.each([
   ['all of a run', true, ['nothing was written: all is as before']],
@@ -99,20 +100,18 @@ it('what others have replaced meanwhile is named, and its cluster is not called 
 
 /** An API server that does not answer the first requests, and a clock that is wound on by waiting. */
 function clientAwayFor(awayMs: number) {
-  let ms = 0;
+  const clock = woundClock();
   const live = new Map(['one', 'two', 'three'].map((name) => [name, secretOf(name, '2')]));
   const answered = <T>(value: () => T) =>
-    ms < awayMs
+    clock.ms() < awayMs
       ? Promise.reject(new MeshctlError('ClusterUnreachable', 'context "one": connect ECONNREFUSED'))
       : Promise.resolve(value());
   return {
     context: 'one',
-    waited: () => ms,
+    waited: clock.ms,
     get: ({ name }: { name: string }) => answered(() => live.get(name)),
     patch: ({ name }: { name: string }) => answered(() => secretOf(name, '1')),
-    sleep: async (waitMs: number) => {
-      ms += waitMs;
-    },
+    clock,
   };
 }
 

@@ -8,6 +8,7 @@ import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { addAliasesStep } from '../../src/mesh/peers/file/host-aliases.ts';
 import { rollbackAddUsers } from '../../src/mesh/peers/users/remote-users.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';
+import { woundClock } from '../support/wound-clock.ts';
 
 /** A run that has connected cluster `a` with `b`, and `a` with `c`, and takes its work back. */
 const NAMES = ['a', 'b', 'c'] as const;
@@ -70,7 +71,7 @@ async function spare(look: () => Promise<KubeObject | undefined>) {
   const said: string[] = [];
   const run = journalsOfRun();
   const targets = NAMES.map((context) => ({
-    client: { context, get: look, sleep: async () => undefined },
+    client: { context, get: look, clock: woundClock() },
     namespace: 'kube-system',
   }));
   const say = (text: string) => said.push(text);
@@ -128,7 +129,7 @@ describe('a rollback', () => {
     const [before, after] = [users('remote-x'), users('remote-x', 'remote-a', 'remote-d')];
     const entries: JournalEntry[] = [{ ref: refOf(after), before, after, certain: true }];
     const targets = Object.entries({ a: lives(OTHERS_B), d: fails('Timeout') }).map(([context, get]) => ({
-      ...{ client: { context, get, sleep: async () => undefined }, namespace: 'kube-system' },
+      ...{ client: { context, get, clock: woundClock() }, namespace: 'kube-system' },
     }));
     const sparing = await spareOthers(
       { progress: { info, warn } } as unknown as Parameters<typeof spareOthers>[0],

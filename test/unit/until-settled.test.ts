@@ -1,17 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { untilSettled } from '../../src/flows/etcd/ask-etcd.ts';
 import { type ErrorCode, MeshctlError } from '../../src/mesh/errors.ts';
+import { woundClock } from '../support/wound-clock.ts';
 
-/** A clock on which waits take no time. */
 function settling() {
-  let ms = 0;
-  const clock = {
-    ms: () => ms,
-    sleep: async (forMs: number) => {
-      ms += forMs;
-    },
-  };
-  const flow = { signal: new AbortController().signal, clock } as unknown as Parameters<typeof untilSettled>[0];
+  const flow = { signal: new AbortController().signal, clock: woundClock() } as unknown as Parameters<
+    typeof untilSettled
+  >[0];
   const until = <T>(look: (last: boolean, number: number) => T | undefined, deadline = 1000) => {
     let looks = 0;
     return untilSettled(flow, { deadline, intervalMs: 100 }, async (last) => {

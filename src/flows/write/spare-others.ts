@@ -1,9 +1,10 @@
 import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { inversePatch } from '../../kube/merge-patch.ts';
+import { outlasting } from '../../kube/outlast.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
-import { MeshctlError, mayAnswerLater } from '../../mesh/errors.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import { REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretText } from '../../mesh/objects/secret-data.ts';
@@ -21,7 +22,7 @@ type Telling = Pick<Flow, 'progress'>;
  * keeps the whole pair from being rolled back, and of that one cluster may dial the other alone.
  */
 const LOOK_TIMEOUT_MS = 60_000;
-const LOOK_INTERVAL_MS = 2_000;
+const AT_LOOK = { limitMs: LOOK_TIMEOUT_MS, everyMs: 2_000 };
 
 /**
  * Before a run takes its own work back: what others may stand on by then stays. Another run may have found there what this one
@@ -246,13 +247,10 @@ async function liveOrNone(
   ref: ObjectRef,
   signal: AbortSignal,
 ): Promise<KubeObject | 'silent' | undefined> {
-  for (let leftMs = LOOK_TIMEOUT_MS; ; leftMs -= LOOK_INTERVAL_MS) {
-    try {
-      return await client.get(ref, { signal });
-    } catch (error) {
-      if (!(error instanceof MeshctlError)) throw error;
-      if (!mayAnswerLater(error) || leftMs <= 0 || signal.aborted) return 'silent';
-      await client.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
-    }
+  try {
+    return await outlasting(client.clock, AT_LOOK)(() => client.get(ref, { signal }), signal);
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
+    return 'silent';
   }
 }

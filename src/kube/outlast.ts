@@ -1,0 +1,41 @@
+import type { Clock } from '../mesh/clock.ts';
+import { MeshctlError, mayAnswerLater } from '../mesh/errors.ts';
+
+export interface Patience {
+  /** How long an API server may be away, in milliseconds. Once it has answered, so long again. */
+  limitMs: number;
+  /** Between two attempts. */
+  everyMs: number;
+  /** Told when an outage begins. */
+  onOutage?: (() => void) | undefined;
+}
+
+/** Does something, again and again while nothing answers. Throws what no time mends, and the last failure when the time is over. */
+export type Outlast = <T>(attempt: () => Promise<T>, signal: AbortSignal) => Promise<T>;
+
+/**
+ * What outlasts an API server that is away: one that restarts, or that another one takes over for, is back soon. All that is done
+ * through one of these shares its time, so that for one that does not come back nobody waits longer, however much there is to do.
+ */
+export function outlasting(clock: Clock, { limitMs, everyMs, onOutage }: Patience): Outlast {
+  let endMs: number | undefined;
+  return async (attempt, signal) => {
+    for (;;) {
+      try {
+        const answer = await attempt();
+        endMs = undefined;
+        return answer;
+      } catch (error) {
+        if (signal.aborted) throw error;
+        if (!(error instanceof MeshctlError && mayAnswerLater(error))) {
+          endMs = undefined;
+          throw error;
+        }
+        if (endMs === undefined) onOutage?.();
+        endMs ??= clock.ms() + limitMs;
+        if (clock.ms() >= endMs) throw error;
+        await clock.sleep(everyMs, signal).catch(() => undefined);
+      }
+    }
+  };
+}
