@@ -7,7 +7,7 @@ import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { connect, enable, type Meshctl } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import type { TestSandbox } from '../support/sandbox-mesh.ts';
+import { refs, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { startTcpServer } from '../support/tcp-server.ts';
 
 let sandbox: TestSandbox;
@@ -57,6 +57,49 @@ describe('peers whose clusters were not read', () => {
       ['--all', '--category', 'peers'],
     ]) {
       expect((await meshctl(check(...flags))).stdout).not.toContain(ONE_SIDED);
+    }
+  });
+});
+
+describe('a peer to which no context leads', () => {
+  const ALL_ANSWER = ['--all', '--category', 'peers'];
+  let env: Record<string, string>;
+  beforeAll(async () => {
+    const config = parse(await readFile(sandbox.kubeconfigPath, 'utf8'));
+    config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== 'mesh-3');
+    const path = join(dirname(sandbox.kubeconfigPath), 'without-mesh-3.yaml');
+    await writeFile(path, stringify(config));
+    env = { KUBECONFIG: path };
+  });
+
+  it('keeps --all from passing: what was not read is not proved', async () => {
+    const { exitCode, stdout } = await meshctl(check(...ALL_ANSWER), { env });
+    expect(exitCode, stdout).toBe(3);
+    const text = stdout.replaceAll(/\s+/g, ' ');
+    expect(text).toContain('no context leads to "mesh-3", a peer of mesh-1: only one side of that connection was read');
+    expect(text).toContain('meshctl clustermesh disconnect --context mesh-1 --peer mesh-3');
+    expect(text).not.toContain('✅');
+    const report = await meshctl(check(...ALL_ANSWER, '-o', 'json'), { env });
+    expect(jsonOf(report)).toMatchObject({ passed: false });
+    expect(jsonOf(report)).not.toHaveProperty('oneSided');
+    const junit = await meshctl(check(...ALL_ANSWER, '-o', 'junit'), { env });
+    expect([junit.exitCode, junit.stdout]).toEqual([3, expect.stringContaining('<failure type="cluster-answers"')]);
+  });
+
+  it('is theirs to read where it belongs to another owner', async () => {
+    const { store } = sandbox.clusters[0] as (typeof sandbox.clusters)[number];
+    const peers = refs.secret('cilium-clustermesh');
+    const mark = (value?: string) =>
+      store.update(peers, ({ metadata }) => {
+        const { 'meshctl.io/joined.mesh-3': _former, ...others } = metadata.annotations ?? {};
+        metadata.annotations = { ...others, ...(value ? { 'meshctl.io/joined.mesh-3': value } : {}) };
+      });
+    mark('invitation');
+    try {
+      const { stdout } = await meshctl.ok(check(...ALL_ANSWER), { env });
+      expect(stdout).toContain('read on one side only: mesh-3');
+    } finally {
+      mark();
     }
   });
 });

@@ -25,7 +25,7 @@ import { peerObjects } from '../../mesh/peers/foreign-homes.ts';
 import { meantTogether } from '../../mesh/peers/meshes.ts';
 import { isDialledElsewhere, withoutNamesakes } from '../../mesh/peers/namesakes.ts';
 import { thoseAlone } from '../../mesh/peers/peers-on-record.ts';
-import { peersOutside } from '../../mesh/peers/peers-outside.ts';
+import { allPeersOutside, type PeerOutside } from '../../mesh/peers/peers-outside.ts';
 import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
 import { type HeldCluster, heldBack, type ToldRun, toldRuns } from '../../mesh/runs-at-work.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
@@ -74,8 +74,8 @@ const AGENTS_AT_A_TIME = 10;
 export interface Checked {
   entries: CheckEntry[];
   failed: Unanswered[];
-  /** Peers of clusters that were checked, by name, whose own clusters were not read, so that only one side was judged. */
-  outside: string[];
+  /** Peers of clusters that were checked, whose own clusters were not read, so that only one side was judged. */
+  outside: PeerOutside[];
   /** The contexts of each mesh that was judged by itself; not of clusters that are yet to be connected. */
   meshes: string[][];
   /** The runs of meshctl that are at work in the clusters; none where these are not to be heard of. */
@@ -179,14 +179,14 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       const entries = forced.map((entry) =>
         entry.hint === undefined ? entry : { ...entry, hint: heldBack(entry.hint, clusters, look) },
       );
-      const outside = pre || !categories.has('peers') ? [] : snapshots.flatMap((one) => peersOutside(one, snapshots));
+      const outside = pre || !categories.has('peers') ? [] : allPeersOutside(snapshots);
       const meshes = pre ? [] : meantTogether(snapshots).map((mesh) => mesh.map(({ context }) => context));
       const failed = [...unread, ...unseen];
       const alone = pre || failed.length > 0 ? [] : thoseAlone(snapshots).map(({ context }) => context);
       const heard = options.suppress.includes(RUN_AT_WORK) ? [] : clusters;
       const runs = toldRuns(heard, look);
       const runsUnread = heard.flatMap(({ context, runsUnread: isUnread }) => (isUnread ? [context] : []));
-      return { entries, failed, outside: [...new Set(outside)].sort(), meshes, runs, runsUnread, alone };
+      return { entries, failed, outside, meshes, runs, runsUnread, alone };
     },
   );
 }

@@ -1,7 +1,8 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { groupBy } from '../pairs.ts';
 import { knownAs } from './concerned-peers.ts';
 import { withoutNamesakes } from './namesakes.ts';
-import { servedPeers } from './peer-choices.ts';
+import { peersOfOthers, servedPeers } from './peer-choices.ts';
 import { configuredPeers } from './peers.ts';
 import { renamedPeers } from './renamed-peers.ts';
 
@@ -15,4 +16,23 @@ export function peersOutside(snapshot: ClusterSnapshot, all: readonly ClusterSna
   const dialled = configuredPeers(snapshot);
   const read = [...[snapshot, ...others].map(knownAs), ...renamedPeers(snapshot, others).map(({ former }) => former)];
   return [...dialled, ...servedPeers(snapshot, dialled)].filter((peer) => !read.includes(peer));
+}
+
+/** A peer that was not read, and the contexts of the clusters that have it. */
+export interface PeerOutside {
+  name: string;
+  holders: readonly string[];
+  /** It belongs to another owner: no context of this one is to lead there. */
+  isOfOthers: boolean;
+}
+
+/** The peers of all clusters that were read, and that are none of them, by name. */
+export function allPeersOutside(all: readonly ClusterSnapshot[]): PeerOutside[] {
+  const pairs = all.flatMap((holder) => peersOutside(holder, all).map((name) => ({ name, holder })));
+  const alike = [...groupBy(pairs, ({ name }) => name)].sort(([one], [other]) => (one < other ? -1 : 1));
+  return alike.map(([name, same]) => ({
+    name,
+    holders: same.map(({ holder }) => holder.context),
+    isOfOthers: same.every(({ holder }) => peersOfOthers(holder).includes(name)),
+  }));
 }

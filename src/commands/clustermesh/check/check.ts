@@ -12,7 +12,10 @@ import {
   RUN_AT_WORK,
 } from '../../../mesh/checks/catalogue.ts';
 import { connectCommand, everyPairFlag, meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
+import { enumerated } from '../../../mesh/counted.ts';
 import { exitOf, isRefusal } from '../../../mesh/errors.ts';
+import type { PeerOutside } from '../../../mesh/peers/peers-outside.ts';
+import { forgetCommands } from '../../../mesh/peers/silent-peers.ts';
 import { RUNS_UNREAD, type ToldRun } from '../../../mesh/runs-at-work.ts';
 import { type Beside, checkJunit, checkText, type OneSided, type Untried } from '../../../views/checks/check-view.ts';
 import { lackingData } from '../../../views/lacking-view.ts';
@@ -38,7 +41,7 @@ const READ_OF_NETWORK = ['addresses', 'network'];
 
 const NOTHING: Checked = { entries: [], failed: [], outside: [], meshes: [], runs: [], runsUnread: [], alone: [] };
 
-/** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns; 3 when none does, and a cluster does not answer, or not all that checks hang on may be read. */
+/** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns; 3 when none does, and a cluster was not read, or not all that checks hang on may be. */
 export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
   const checks = flags.pre ? PRE_CHECKS : MESH_CHECKS;
   requireKnown('category', flags.category ?? [], categoriesOf(checks));
@@ -79,14 +82,21 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
     const checked = [...found, ...(answered > 0 ? nothingChecked(found, [...targets, ...silent].length, alone) : [])];
     const entries = [...runs.map(atWork), ...runsUnread.map(maybeAtWork), ...checked];
     const dead = [...silent, ...failed].map(notAnswering);
+    const unled = flags.all && dead.length === 0 ? outside.filter(({ isOfOthers }) => !isOfOthers) : [];
+    const unread = [...dead, ...unled.map(leadingNowhere)];
     const asked = [...targets.map(({ client }) => client.context), ...silent.map((one) => one.context)];
     const [named, oneSided] = await Promise.all([
-      withContextsNamed(context, flags, [...dead, ...entries], [...silent, ...failed]),
-      oneSidedBy(context, flags, outside, asked),
+      withContextsNamed(context, flags, [...unread, ...entries], [...silent, ...failed]),
+      oneSidedBy(
+        context,
+        flags,
+        outside.filter((peer) => !unled.includes(peer)).map(({ name }) => name),
+        asked,
+      ),
     ]);
     const lacking = isBlind ? await lackingToLook(context, targets) : [];
     const beside = { lacking, untried: untriedBy(targets, entries, flags), oneSided };
-    return resultOf(named, flags, { incomplete: dead.length > 0 || isBlind, beside, notes: printable(notes) });
+    return resultOf(named, flags, { incomplete: unread.length > 0 || isBlind, beside, notes: printable(notes) });
   };
   return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, { waitMs });
 }
@@ -132,11 +142,25 @@ function allSkipped(clusters: number, alone: readonly string[]): Pick<CheckEntry
   return { message: 'all checks were skipped', hint };
 }
 
+const ALL_ANSWER = 'every cluster answers';
+
 /** A cluster that cannot be asked is as much of a finding as what is wrong in the others. */
 function notAnswering({ context, error: { message, hint } }: Unanswered): CheckEntry {
-  const title = 'every cluster answers';
-  const says = { title, severity: 'fail', message, hint } as const;
+  const says = { title: ALL_ANSWER, severity: 'fail', message, hint } as const;
   return { id: CLUSTER_ANSWERS, category: 'clusters', cluster: context, args: { context }, ...says };
+}
+
+/**
+ * So is a peer to which no context leads, where all clusters were asked for. Where one gave no answer nobody knows whether it is that one,
+ * and the peer of another owner is theirs to check.
+ */
+function leadingNowhere({ name, holders }: PeerOutside): CheckEntry {
+  return {
+    ...{ id: CLUSTER_ANSWERS, category: 'clusters', args: { peer: name, contexts: holders } },
+    ...{ title: ALL_ANSWER, severity: 'fail' },
+    message: `no context leads to "${name}", a peer of ${enumerated(holders)}: only one side of that connection was read`,
+    hint: `Give a kubeconfig that leads to it too, or name with --context what is to be judged without it; or if it is gone, forget it: ${forgetCommands(name, holders)}`,
+  };
 }
 
 /**
