@@ -301,6 +301,48 @@ it('knows where a peer dials also where only its pods say what the name means, a
   expect(becomes(dialling({}))).toEqual([['unknown', expect.stringContaining('it dials mesh-1.mesh.cilium.io:2379')]]);
 });
 
+describe('a peer that dials the node port of a load balancer, where it is answered', () => {
+  const PORT = 32555;
+  const atNode = (snapshot: ClusterSnapshot) => snapshot.nodes[0]?.addresses[0]?.address ?? '';
+  const behindBalancer = (): ClusterSnapshot => {
+    const snapshot = connected({ manager: 'meshctl' });
+    const objects = new Map(snapshot.objects);
+    for (const [key, object] of objects) {
+      if (object.kind !== 'Service' || object.metadata.name !== 'clustermesh-apiserver') continue;
+      const service = structuredClone(object) as KubeObject & { spec: { ports: { nodePort?: number }[] } };
+      for (const port of service.spec.ports) port.nodePort = PORT;
+      objects.set(key, service);
+    }
+    return { ...snapshot, objects };
+  };
+  const diallingNode = (chosen: boolean): ClusterSnapshot => {
+    const endpoint = `${atNode(behindBalancer())}:${PORT}`;
+    const secret = secretObject('cilium-clustermesh', {
+      'mesh-1': remotePeerFile('mesh-1', { addresses: [endpoint] }, 'mesh-1.'),
+    });
+    const annotations = chosen ? { 'meshctl.io/endpoint.mesh-1': endpoint } : {};
+    return snapshotOf({
+      context: 'two',
+      ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' },
+      live: [{ ...secret, metadata: { ...secret.metadata, annotations } }],
+      peerCertificates: new Map([['mesh-1', leafOf(former, { commonName: 'remote-mesh-2' })]]),
+    });
+  };
+
+  it.each<[string, Partial<EnableOptions>, string]>([
+    ['goes on where nothing of it changes', {}, 'kept'],
+    ['goes on where a NodePort has that port', { serviceType: 'NodePort', nodePort: PORT }, 'kept'],
+    ['is cut off where a NodePort has another one', { serviceType: 'NodePort', nodePort: 31999 }, 'cut'],
+    ['is cut off where no node answers any more', { serviceType: 'ClusterIP' }, 'cut'],
+  ])('%s, also where the address was chosen', (_what, options, becomes) => {
+    for (const chosen of [false, true]) {
+      const { effects: of } = draft(behindBalancer(), [diallingNode(chosen)], options);
+      const why = becomes === 'cut' ? expect.stringContaining(`:${PORT}, an address that is removed`) : '';
+      expect(of.map((effect) => [effect.becomes, effect.why])).toEqual([[becomes, why]]);
+    }
+  });
+});
+
 it('asks before it gives etcd or KVStoreMesh CAs from elsewhere than somebody else has them from: their peers may be of others', () => {
   const healthy = connected({ manager: 'meshctl' });
   const found = ['etcd-server-secrets', 'etcd-admin-client', 'kvstoremesh-secrets'].map((volume) => {

@@ -59,7 +59,8 @@ export function isNodePortUnseen(snapshot: ClusterSnapshot): boolean {
 
 /**
  * Whether a node that is Ready has an address and the Service's NodePort: it answers there for as long as it is, also one that is
- * cordoned or kept out of load balancing, at which nobody is to be connected anew.
+ * cordoned or kept out of load balancing, at which nobody is to be connected anew; and nodes behind a load balancer, unless it is to
+ * allocate no node ports (Kubernetes' docs, "Service", type LoadBalancer).
  */
 export function answersByNode(
   snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace' | 'nodes'>,
@@ -68,7 +69,7 @@ export function answersByNode(
   const service = apiserverService(snapshot);
   const { type, ports } = service ? serviceSpec(service) : {};
   const { host, port } = splitHostPort(address);
-  const isNodes = type === 'NodePort' && ports?.[0]?.nodePort === port;
+  const isNodes = (type === 'NodePort' || type === 'LoadBalancer') && ports?.[0]?.nodePort === port;
   return (
     isNodes && snapshot.nodes.some(({ ready, addresses }) => ready && addresses.some((one) => one.address === host))
   );
@@ -84,12 +85,21 @@ export function keepsEndpoints(before: ClusterSnapshot, now: ClusterSnapshot): b
   const isByNodes = [before, now].every((one) => serviceSpec(apiserverService(one)).type === 'NodePort');
   if (!isByNodes || chosen.length === 0)
     return JSON.stringify(serviceEndpoints(before)) === JSON.stringify(serviceEndpoints(now));
-  const { externalTrafficPolicy } = serviceSpec(apiserverService(now));
-  const serving = nodesWithReadyPod(now) ?? new Set();
-  const isLocal = externalTrafficPolicy === 'Local' && serving.size > 0;
-  const { objects, namespace } = now;
-  const answering = { objects, namespace, nodes: now.nodes.filter(({ name }) => !isLocal || serving.has(name)) };
-  return chosen.every(({ host, port }) => answersByNode(answering, hostPort(host, port)));
+  return chosen.every(({ host, port }) => answersByNode(answeringByNode(now), hostPort(host, port)));
+}
+
+/** Whether anybody answers at an address of a cluster's now, also at a node's that none of its endpoints names. */
+export function answersAt(snapshot: ClusterSnapshot, address: string): boolean {
+  const isEndpoint = ({ host, port }: Endpoint) => hostPort(host, port) === address;
+  return (reachableEndpoints(snapshot)?.some(isEndpoint) ?? false) || answersByNode(answeringByNode(snapshot), address);
+}
+
+/** A cluster with those of its nodes that answer: of all of them only those with a pod where the Service wants that. */
+function answeringByNode(snapshot: ClusterSnapshot): Pick<ClusterSnapshot, 'objects' | 'namespace' | 'nodes'> {
+  const { objects, namespace, nodes } = snapshot;
+  const serving = nodesWithReadyPod(snapshot) ?? new Set();
+  const isLocal = serviceSpec(apiserverService(snapshot)).externalTrafficPolicy === 'Local' && serving.size > 0;
+  return { objects, namespace, nodes: nodes.filter(({ name }) => !isLocal || serving.has(name)) };
 }
 
 function endpointsOf(

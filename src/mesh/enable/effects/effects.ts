@@ -1,5 +1,5 @@
 import { replicasOf, sizeOf } from '../../apiserver/deployment.ts';
-import { hostPort, serviceEndpoints } from '../../apiserver/endpoints.ts';
+import { answersAt, hostPort, serviceEndpoints } from '../../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../../apiserver/live.ts';
 import { formerName, marksGivenUp } from '../../apiserver/pod-marks.ts';
 import { podIdentity } from '../../apiserver/recorded-identity.ts';
@@ -154,7 +154,7 @@ function addressEffects(
         why: `${why}, ${lost.length === 1 ? 'an address that is removed' : 'addresses that are removed'}`,
       },
     ];
-  if (dialled.some((address) => after.includes(address))) return [];
+  if (dialled.some((address) => after.includes(address) || answersAt(planned, address))) return [];
   return [
     {
       becomes: 'unknown',

@@ -1,4 +1,4 @@
-import { hostPort, reachableEndpoints } from '../../apiserver/endpoints.ts';
+import { answersAt, hostPort, reachableEndpoints } from '../../apiserver/endpoints.ts';
 import { apiserverService } from '../../apiserver/live.ts';
 import { coversHost, nameCovers, namesBeside } from '../../certificates/cluster-certificates.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
@@ -71,14 +71,26 @@ export function lostAddressEffects({ snapshot }: LostAddressInput, peer: string)
   return [{ becomes: 'lost', why, mend: connectCommand(snapshot.context, unnamedContext(peer)) }];
 }
 
-/** A peer that dials none of the addresses that the Service has now, so that it cannot be connected; nobody chose them. */
+/**
+ * A peer that dials none of the addresses that the Service has now, so that it cannot be connected, unless somebody chose them. One that is
+ * answered all the same, as at the node port of a load balancer, goes on, or is cut off where that goes.
+ */
 export function strayEffects({ snapshot, planned }: LostAddressInput, other: ClusterSnapshot): Effect[] {
   const stray = addressesAstray(other, knownAs(snapshot), snapshot);
-  if (!stray || stray.how !== undefined) return [];
+  if (!stray) return [];
   const has = (cluster: ClusterSnapshot) =>
     reachableEndpoints(cluster)?.map(({ host, port }) => hostPort(host, port)) ?? [];
   const why = `it dials ${stray.dialled.join(', ')}`;
-  if (stray.dialled.some((address) => has(planned).includes(address))) {
+  const answering = (cluster: ClusterSnapshot) => stray.dialled.filter((address) => answersAt(cluster, address));
+  const before = answering(snapshot);
+  const isAnswered = answering(planned).length > 0;
+  if (before.length > 0) {
+    const gone = before.length === 1 ? 'an address that is removed' : 'addresses that are removed';
+    const mend = connectCommand(snapshot.context, other.context);
+    return isAnswered ? [] : [{ becomes: 'cut', why: `it dials ${before.join(', ')}, ${gone}`, mend }];
+  }
+  if (stray.how !== undefined) return [];
+  if (isAnswered) {
     return [{ becomes: 'restored', why: `so far ${why}, which the Service does not have` }];
   }
   const after = has(planned).join(', ');
