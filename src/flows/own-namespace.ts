@@ -4,8 +4,10 @@ import { kubectlCommand } from '../mesh/command-line.ts';
 import { alreadyExists, MeshctlError } from '../mesh/errors.ts';
 import type { Installation } from '../mesh/installation.ts';
 import { describeRef, type KubeObject, refOf } from '../mesh/objects/kube-object.ts';
+import { namespaceRef } from '../mesh/objects/names.ts';
 import { type GrantPlace, grantingCommands, type PackageRole } from '../mesh/objects/package-roles.ts';
-import type { Flow } from './flow.ts';
+import { isGoing } from '../mesh/plan/going.ts';
+import { during, type Flow } from './flow.ts';
 
 export interface OwnNamespaceOptions {
   /** For an earlier one of that name to be gone. */
@@ -15,26 +17,51 @@ export interface OwnNamespaceOptions {
 }
 
 /**
+ * Waits until a namespace is gone that an earlier run has told to go, and says so; for who makes it in several clusters, before it is
+ * made in any. There is nothing to wait for where it is not there, or stays.
+ * @throws MeshctlError `Timeout`, with what shows what holds it, and what the API server refuses
+ */
+export async function awaitFormerGone(
+  flow: Pick<Flow, 'signal' | 'progress'>,
+  client: ClusterClient,
+  namespace: string,
+  { waitMs, rights }: OwnNamespaceOptions,
+): Promise<void> {
+  const ref = namespaceRef(namespace);
+  // Watching namespaces is a right that only those need who make and delete them.
+  if (!isGoing(await client.get(ref))) return;
+  const { context } = client;
+  const former = `an earlier ${describeRef(ref)}`;
+  const waiting = { timeoutMs: waitMs, signal: flow.signal, waitingFor: `${former} to be gone` };
+  await during(
+    flow,
+    {
+      doing: `${context}: waiting until ${former} is gone, which is being deleted`,
+      done: `${context}: ${former} is gone`,
+    },
+    () => waitForObject(client, ref, (live) => (isGoing(live) ? undefined : true), waiting),
+  ).catch((error: unknown) => {
+    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw asLackOf(rights, error);
+    const look = kubectlCommand({ context }, ['get', 'namespace', ref.name, '-o', 'yaml']);
+    error.hint = `Give another namespace with -n; or see what holds it, in its conditions: ${look}`;
+    throw error;
+  });
+}
+
+/**
  * Makes a namespace where there is none; one that is on its way out is waited for.
  * @returns what was made; undefined where somebody else has made it
- * @throws MeshctlError `Timeout`, and what the API server refuses
+ * @throws MeshctlError as {@link awaitFormerGone}
  */
 export async function makeNamespace(
-  { signal }: Pick<Flow, 'signal'>,
+  flow: Pick<Flow, 'signal' | 'progress'>,
   client: ClusterClient,
   namespace: KubeObject,
-  { waitMs, rights }: OwnNamespaceOptions,
+  options: OwnNamespaceOptions,
 ): Promise<KubeObject | undefined> {
   const ref = refOf(namespace);
-  const isThere = (live: KubeObject | undefined) => (live?.metadata.deletionTimestamp ? undefined : true);
-  // Watching namespaces is a right that only those need who make and delete them.
-  if (!isThere(await client.get(ref))) {
-    await waitForObject(client, ref, isThere, {
-      timeoutMs: waitMs,
-      signal,
-      waitingFor: `an earlier ${describeRef(ref)} to be gone`,
-    });
-  }
+  const { rights } = options;
+  await awaitFormerGone(flow, client, ref.name, options);
   if (await client.get(ref)) return undefined;
   try {
     return await client.create(namespace);

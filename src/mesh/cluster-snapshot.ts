@@ -90,6 +90,8 @@ export interface ClusterSnapshot {
   rotatedBy?: { command: string; host: string; since: string } | undefined;
   /** Labels of Cilium's namespace; undefined when they were not read, or may not be. */
   namespaceLabels?: Readonly<Record<string, string>> | undefined;
+  /** That namespace, where it is being deleted, with all that is in it and nothing more to come. */
+  goingNamespace?: KubeObject | undefined;
   /** SHA-256 of the keys in Secret cilium-ipsec-keys, to compare; read where Cilium uses IPsec. */
   ipsecKeyDigest?: string | undefined;
   /** DaemonSet cilium; undefined when there is none. */

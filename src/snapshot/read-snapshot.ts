@@ -31,7 +31,7 @@ import { readApiserverPods, readNodes } from './nodes.ts';
 import { readCiliumNodes, readPodAddresses, readServiceCidrs } from './pod-addresses.ts';
 import { readChangingPolicies } from './policies.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
-import { readIpsecKeyDigest, readNamespaceLabels } from './surroundings.ts';
+import { namespaceFacts, readIpsecKeyDigest, readNamespace } from './surroundings.ts';
 import { readBundles, readTlsFacts } from './tls-facts.ts';
 
 export interface SnapshotOptions {
@@ -90,7 +90,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     apiGroups,
     probed,
     usedNodePorts,
-    namespaceLabels,
+    home,
     nodes,
     apiserverPods,
     ciliumNodes,
@@ -107,7 +107,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       apiGroupsRead,
       probes,
       nodePorts,
-      full ? readNamespaceLabels(client, namespace) : undefined,
+      full ? readNamespace(client, namespace) : undefined,
       full ? readNodes(client) : [],
       full ? readApiserverPods(client, namespace) : undefined,
       purpose === 'connect' ? readCiliumNodes(client) : undefined,
@@ -155,7 +155,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     clockAheadMs: client.aheadMs?.(),
     kubernetesVersion: version || undefined,
     ciliumConfig: config,
-    namespaceLabels: unlessRefused(namespaceLabels),
+    ...namespaceFacts(unlessRefused(home)),
     ipsecKeyDigest: unlessRefused(ipsecKeyDigest),
     identitySetAt: ciliumConfig && identitySetAt(ciliumConfig),
     agent,
@@ -163,7 +163,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     apiserverPods,
     ...podAddresses,
     serviceCidrs: unlessRefused(serviceCidrs),
-    refused: refusedOf({ 'service-cidrs': serviceCidrs, 'ipsec-keys': ipsecKeyDigest, namespace: namespaceLabels }),
+    refused: refusedOf({ 'service-cidrs': serviceCidrs, 'ipsec-keys': ipsecKeyDigest, namespace: home }),
     ...services,
     ...policies,
     apiGroups,

@@ -121,6 +121,29 @@ describe('an object that is being deleted', () => {
     expect(found(two.store.get(service), 'web').metadata.annotations ?? {}).toEqual({});
   });
 
+  it.each([
+    ['test', 'meshctl-test', []],
+    ['probe', 'meshctl-probe', ['--via', 'pods']],
+  ])(
+    'and is the namespace of an earlier connectivity %s, is waited for before anything is made anywhere',
+    async (verb, name, flags) => {
+      const namespace = { apiVersion: 'v1', kind: 'Namespace', name };
+      const left = { ...refs.configMap('left'), namespace: name };
+      one.store.create({ ...namespace, metadata: { name } } as KubeObject, 'test');
+      one.store.create({ ...left, metadata: { ...left, finalizers: [FINALIZER] } } as unknown as KubeObject, 'test');
+      one.store.delete(namespace);
+      undos.push(() => letGo(left));
+      const argv = ['connectivity', verb, '--context', 'mesh-2,mesh-1', '--wait-duration', '1s', ...flags];
+      const { exitCode, stderr } = await meshctl(argv);
+      expect(exitCode, stderr).toBe(1);
+      expect(stderr).toContain(`mesh-1: waiting until an earlier Namespace ${name} is gone, which is being deleted`);
+      expect(stderr).toContain(`context "mesh-1": waited 1 s for an earlier Namespace ${name} to be gone`);
+      expect(stderr.replaceAll(/\s+/g, ' ')).toContain(`kubectl --context mesh-1 get namespace ${name} -o yaml`);
+      expect(two.store.get(namespace)).toBeUndefined();
+      expect(stderr).not.toContain('Remov');
+    },
+  );
+
   it('is waited for by disable, which does not call it removed', async () => {
     const ref = refs.secret('clustermesh-apiserver-admin-cert');
     hold(ref);

@@ -343,6 +343,13 @@ describe('a peer that dials the node port of a load balancer, where it is answer
   });
 });
 
+it('is planned into no namespace that is being deleted', () => {
+  const metadata = { name: 'kube-system', deletionTimestamp: '2026-01-01T00:00:00Z' };
+  const goingNamespace = { apiVersion: 'v1', kind: 'Namespace', metadata };
+  const snapshot = { ...connected({ manager: 'meshctl' }), goingNamespace };
+  expect(() => draft(snapshot)).toThrow('context "one": Namespace kube-system is being deleted');
+});
+
 it('asks before it gives etcd or KVStoreMesh CAs from elsewhere than somebody else has them from: their peers may be of others', () => {
   const healthy = connected({ manager: 'meshctl' });
   const found = ['etcd-server-secrets', 'etcd-admin-client', 'kvstoremesh-secrets'].map((volume) => {

@@ -78,6 +78,18 @@ describe('a Service that a file names', () => {
     );
   });
 
+  it('is not made global in a namespace that is being deleted, and may be there as it is', () => {
+    const metadata = { name: 'shop', deletionTimestamp: '2026-01-01T00:00:00Z' };
+    const going = new Map([['shop', { apiVersion: 'v1', kind: 'Namespace', metadata }]]);
+    const plan = (words: string) =>
+      planServices(
+        readOf(words).map((one) => (one.cluster === 'b' ? { ...one, goingNamespaces: going } : one)),
+        specOf(),
+      );
+    expect(() => plan('AB-c')).toThrow('context "at-b": Namespace shop is being deleted');
+    expect(plan('A-Bc').steps.map(({ action }) => action)).toEqual(['update', 'keep']);
+  });
+
   it('tells the doubt of one before what is to be done about the others', () => {
     const { missing } = planServices(readOf('aB'), {
       ...specOf(),

@@ -74,11 +74,28 @@ describe('what is being deleted', () => {
     ['emptied, and so deleted', { action: 'delete', write: { method: 'edit', edit: () => 'delete' } }, true],
     ['deleted', { action: 'delete', write: { method: 'delete' } }, false],
   ])('is not %s', (_, how, isRefused) => {
-    const check = () => requireStaying([{ ...step(going, 'keep'), ...how }]);
+    const check = () => requireStaying([{ ...step(going, 'keep'), ...how }], []);
     if (isRefused)
       expect(check).toThrow(/Secret kube-system\/cilium-kvstoremesh is being deleted, held by its finalizer/);
     else expect(check).not.toThrow();
-    expect(() => requireStaying([{ ...step(secret, 'keep'), ...how }])).not.toThrow();
+    expect(() => requireStaying([{ ...step(secret, 'keep'), ...how }], [])).not.toThrow();
+  });
+
+  it.each<[string, Partial<Step>, boolean]>([
+    ['what is kept', { action: 'keep' }, false],
+    ['what is new', { action: 'create', before: undefined, write: { method: 'create', object: secret } }, true],
+    ['what is changed', { action: 'update', write: { method: 'patch', patch: {} } }, true],
+    ['what is deleted', { action: 'delete', write: { method: 'delete' } }, false],
+    ['what is in no namespace', { action: 'create', object: { apiVersion: 'v1', kind: 'X', name: 'x' } }, false],
+    ['what is in another cluster', { action: 'create', cluster: 'mesh-2' }, false],
+  ])('and is the namespace: %s', (_, how, isRefused) => {
+    const goingNamespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system', ...GOING } };
+    const home = { context: 'mesh-1', namespace: 'kube-system', goingNamespace };
+    for (const one of [secret, going]) {
+      const check = () => requireStaying([{ ...step(one, 'update'), ...how }], [home]);
+      if (isRefused) expect(check).toThrow(/^context "mesh-1": Namespace kube-system is being deleted[^;]*$/);
+      else if (one === secret) expect(check).not.toThrow();
+    }
   });
 
   it('is named and waited for at once, also in several clusters and namespaces', () => {
@@ -99,7 +116,7 @@ describe('what is being deleted', () => {
       wait('mesh-1', 'y', 'secret/c'),
       wait('mesh-2', 'x', 'secret/d'),
     ];
-    expect(() => requireStaying(steps)).toThrow(
+    expect(() => requireStaying(steps, [])).toThrow(
       expect.objectContaining({
         message: says,
         hint: `Run the same command again once all of it is gone: ${waits.join(' && ')}`,

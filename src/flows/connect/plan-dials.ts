@@ -124,7 +124,7 @@ function planDials({
   const serve = planServe(directions, now);
   if (proof !== false) requireSoundServers(directions, serve.steps, now);
   const dial = planDial(directions, now, notBack);
-  requireStaying([...serve.steps, ...dial.steps]);
+  requireStaying([...serve.steps, ...dial.steps], snapshots);
   const warnings = new Set([
     ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
     ...unknownRangeNotes(snapshots),

@@ -220,7 +220,7 @@ export function prepareParting(
   requireUsersFile([...new Set(dials.flat())].flatMap(({ snapshot }) => snapshot ?? []));
   const partings = notingThatLeave(partingsOf(dials, begun), uids);
   const plan = planDisconnect(partings);
-  requireStaying(plan.steps);
+  requireStaying(plan.steps, []);
   // What is left there for a cluster's own name connects it to nobody: there is nothing to warn of.
   const between = dials.filter(([client, server]) => client.name !== server.name);
   const staying = between.filter(([, server]) => !leaving.includes(server.context));

@@ -2,6 +2,7 @@ import type { ConnectivityReport, Leftover, ScenarioResult } from '../../mesh/co
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { during, type Flow } from '../flow.ts';
 import { besides, noting } from '../noting.ts';
+import { awaitFormerGone } from '../own-namespace.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { beginRun, type RunMark } from '../run-mark.ts';
 import type { ServiceCluster } from '../services/read-service-clusters.ts';
@@ -41,6 +42,14 @@ export async function testConnectivity(
   );
   const clusters = await prepareClusters(flow, members, options);
   await requireFree(clusters);
+  const { waitMs } = options;
+  // Before anything is made anywhere: where it does not go, nothing is to be taken back.
+  await allOrFirstError(
+    clusters.map(({ member, namespace, rights }) =>
+      awaitFormerGone(flow, member.client, namespace, { waitMs, rights }),
+    ),
+    flow.progress,
+  );
   const mark = beginRun(flow);
   const begun: TestCluster[] = [];
   const made = new Map<TestCluster, KubeObject>();

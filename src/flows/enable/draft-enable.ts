@@ -239,7 +239,7 @@ export function draftFrom(
   const move = planMove(snapshot, settings.kvstoremesh, own);
   const made = { snapshot, planned, objects, certificates, authority, move, possible };
   const plan = planEnable({ ...made, issuing, force, overruleHands, now });
-  requireStaying(plan.steps);
+  requireStaying(plan.steps, [snapshot]);
   requireBundled(snapshot, authority, plan.steps);
   requireRolling(snapshot, plan.steps);
   const rotation = unfinishedRotation(snapshot, others);

@@ -1,3 +1,4 @@
+import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { loadTemplates, type Templates, templateRefs } from '../../manifests/load.ts';
 import { keptForItself } from '../../mesh/checks/peer-secrets.ts';
 import { requireCilium } from '../../mesh/cilium/identity.ts';
@@ -13,7 +14,9 @@ import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
 import { type FileServicesPlan, isOfFile, planExtraServices, planServices } from '../../mesh/file/services.ts';
 import { dialledByName, takenPlaces } from '../../mesh/file/taken-places.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
+import { namespaceRef } from '../../mesh/objects/names.ts';
 import { type Forcing, isForcedIn } from '../../mesh/plan/forcing.ts';
+import { isGoing } from '../../mesh/plan/going.ts';
 import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { describeUnfinished } from '../../mesh/rotation/unfinished-rotation.ts';
@@ -98,6 +101,7 @@ interface ReadMember {
   /** As connect reads it. */
   connect: ClusterSnapshot;
   services: ReadonlyMap<string, KubeObject>;
+  goingNamespaces: ReadonlyMap<string, KubeObject>;
 }
 
 /**
@@ -137,10 +141,11 @@ export async function prepareMesh(
   );
   const warnings = [...new Set([...planned.now.warnings, ...foreseen])];
   const connections = await withTakenPlaces({ ...planned, now: { ...planned.now, warnings } }, snapshots, options);
-  const serviceObjects = read.map(({ member: { target, wanted }, services: own }) => ({
+  const serviceObjects = read.map(({ member: { target, wanted }, services: own, goingNamespaces }) => ({
     context: target.client.context,
     cluster: wanted.name,
     services: own,
+    goingNamespaces,
   }));
   const services = planServices(serviceObjects, spec);
   const extraServices = options.prune ? planExtraServices(serviceObjects, services) : [];
@@ -210,10 +215,12 @@ async function readMember(flow: Flow, member: FileMember, spec: MeshSpec, templa
   const client = rememberReads(opened);
   const refs = templateRefs(templates, namespace);
   const isAsked = spec.services.length > 0 || spec.servicesOf.length > 0;
-  const [enable, connect, services] = await Promise.all([
+  const homes = [...new Set(spec.services.map((service) => service.namespace))].map(namespaceRef);
+  const [enable, connect, services, namespaces] = await Promise.all([
     readSnapshot(client, { namespace, purpose: 'enable', refs }),
     readSnapshot(client, { namespace, purpose: 'connect', services: true, refs }),
     isAsked ? opened.collect({ apiVersion: 'v1', kind: 'Service' }, (one) => (isOfFile(one, spec) ? [one] : [])) : [],
+    Promise.all(homes.map((ref) => unlessForbidden(client.get(ref)))),
   ]);
   requireCilium(connect);
   const { rotatedBy } = await withRotatingRun(flow, member.target, connect);
@@ -226,6 +233,9 @@ async function readMember(flow: Flow, member: FileMember, spec: MeshSpec, templa
     enable: { ...(await withWhatRuns(flow, member.target, enable)), rotatedBy },
     connect: { ...connect, rotatedBy },
     services: new Map(keyed),
+    goingNamespaces: new Map(
+      namespaces.flatMap((one) => (one && isGoing(one) ? [[one.metadata.name, one] as const] : [])),
+    ),
   };
 }
 

@@ -146,7 +146,7 @@ export async function prepareAccept(
   const policies = addressChangesByStranger(own.snapshot, peer.snapshot, dial.length > 0);
   const outgoing = directions.find(({ client }) => client === own);
   const issued = outgoing?.credential.issued?.facts.certificate;
-  requireStaying(steps);
+  requireStaying(steps, [own.snapshot]);
   return {
     target,
     message,

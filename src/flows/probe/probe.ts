@@ -19,7 +19,7 @@ import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/m
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { besides, noting } from '../noting.ts';
-import { asLackOf, grantingLine, type LackedRole } from '../own-namespace.ts';
+import { asLackOf, awaitFormerGone, grantingLine, type LackedRole } from '../own-namespace.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { firstFailure, whereItSucceeds } from '../where-it-succeeds.ts';
 import { agentStations } from './agent-stations.ts';
@@ -65,6 +65,7 @@ export async function probeNetwork(
   const { sites, unreachable } = await readSites(flow, targets, silent, options);
   const probe = await startRun(flow);
   const posts = sites.map((site): Post => ({ site, remains: undefined, watches: [] }));
+  if (options.via !== 'agents') await awaitFormerNamespaces(flow, posts, options);
   let report: ProbeReport;
   let left: Leftover[];
   try {
@@ -168,6 +169,24 @@ interface Post {
   remains: Remains | undefined;
   /** Agents that watch, or may. */
   watches: readonly Station[];
+  /** Why no pods can be made there: an earlier namespace of theirs does not go. */
+  held?: unknown;
+}
+
+/** Before anything is made anywhere: where pods must be used, nothing is to be taken back then. */
+async function awaitFormerNamespaces(flow: Flow, posts: readonly Post[], options: ProbeOptions): Promise<void> {
+  const { namespace, waitMs } = options;
+  const waits = posts.map(async (post) => {
+    const { site } = post;
+    await awaitFormerGone(flow, site.client, namespace, { waitMs, rights: proberAt(flow, site, options) }).catch(
+      (error: unknown) => {
+        flow.signal.throwIfAborted();
+        if (options.via === 'pods') throw error;
+        post.held = error;
+      },
+    );
+  });
+  await allOrFirstError(waits, flow.progress);
 }
 
 /** The stations of a cluster, all of them watching. */
@@ -193,6 +212,7 @@ async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOp
   };
   if (options.via === 'agents') return agents();
   try {
+    if (post.held !== undefined) throw post.held;
     const { namespace, image = site.snapshot.agent?.image ?? '', waitMs } = options;
     const objects = await renderProbe(flow.installation, { namespace, image, ...probe });
     post.remains = { objects };

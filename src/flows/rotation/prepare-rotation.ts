@@ -153,7 +153,7 @@ async function planFor(
   const scope = scopeRotation(members, { ...options, others }, flow.now(), contexts);
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
   const steps = stepsOf({ phases });
-  requireStaying(steps);
+  requireStaying(steps, snapshots);
   return {
     targets,
     spared: [...failed, ...unusable],

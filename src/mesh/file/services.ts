@@ -69,6 +69,8 @@ export interface ClusterServiceObjects {
   cluster: string;
   /** By `namespace/name`. */
   services: ReadonlyMap<string, KubeObject>;
+  /** Namespaces of the file's Services that are being deleted, by name. */
+  goingNamespaces?: ReadonlyMap<string, KubeObject> | undefined;
 }
 
 export interface FileServicesPlan {
@@ -125,12 +127,17 @@ export function planServices(clusters: readonly ClusterServiceObjects[], spec: M
       });
     }
     wanted.set(key, new Set([...(wanted.get(key) ?? []), ...having.map(({ cluster }) => cluster)]));
-    return having.flatMap(({ context, services }) => {
+    return having.flatMap(({ context, services, goingNamespaces }) => {
       const live = services.get(key);
       const ref = serviceRef(service.namespace, service.name);
       if (live && isAsWritten(service, live)) return [keepStep(context, ref, live)];
       refuseDerived(ref, [{ context, live }], `Take ${key} out of the file (services).`);
-      return planGlobalService(ref, [{ context, namespaceExists: true, live }], intentFor(service, live)).steps;
+      const goingNamespace = goingNamespaces?.get(service.namespace);
+      return planGlobalService(
+        ref,
+        [{ context, namespaceExists: true, goingNamespace, live }],
+        intentFor(service, live),
+      ).steps;
     });
   });
   const managed = clusters.filter(({ cluster }) => spec.servicesOf.includes(cluster));
@@ -141,7 +148,7 @@ export function planServices(clusters: readonly ClusterServiceObjects[], spec: M
       globalIn.set(key, [...(globalIn.get(key) ?? []), cluster]);
     }
   }
-  requireStaying(steps);
+  requireStaying(steps, []);
   return {
     steps,
     missing,

@@ -61,6 +61,10 @@ export function secretRef(namespace: string, name: string): ObjectRef {
 }
 
 /** A ConfigMap by its name. */
+export function namespaceRef(name: string): ObjectRef {
+  return { apiVersion: 'v1', kind: 'Namespace', name };
+}
+
 export function configMapRef(namespace: string, name: string): ObjectRef {
   return { apiVersion: 'v1', kind: 'ConfigMap', namespace, name };
 }

@@ -31,16 +31,30 @@ export function heldBy({ metadata: { finalizers = [] } }: KubeObject): string {
 
 /**
  * What is being deleted takes what is written to it along, as soon as its finalizers are done: a plan must neither change nor
- * count on it. What is to be deleted anyway may go.
+ * count on it. What is to be deleted anyway may go. Nor does a namespace take anything new that is on its way out itself.
+ * @param homes where what is written is to stay; none for steps that only take away
  * @throws MeshctlError `Conflict`, naming all such objects
  */
-export function requireStaying(steps: readonly Step[]): void {
-  const going = steps.flatMap(({ write, before, cluster: context }) =>
-    write?.method !== 'delete' && before && isGoing(before) ? [{ context, object: before }] : [],
+export function requireStaying(steps: readonly Step[], homes: readonly Home[]): void {
+  const leaving = homes.flatMap(({ context, namespace, goingNamespace: object }) => {
+    const isWritten = ({ cluster, object: ref, write, action }: Step) =>
+      cluster === context && ref.namespace === namespace && action !== 'keep' && write?.method !== 'delete';
+    return object && steps.some(isWritten) ? [{ context, namespace, object }] : [];
+  });
+  const going = steps.flatMap(({ write, before, cluster: context, object: { namespace } }) =>
+    write?.method !== 'delete' &&
+    before &&
+    isGoing(before) &&
+    !leaving.some((home) => home.context === context && home.namespace === namespace)
+      ? [{ context, object: before }]
+      : [],
   );
-  const [first, ...more] = going;
+  const [first, ...more] = [...leaving, ...going];
   if (first) throw beingDeleted(first, ...more);
 }
+
+/** A namespace of a cluster, with its object where that is being deleted. */
+export type Home = Pick<ClusterSnapshot, 'context' | 'namespace' | 'goingNamespace'>;
 
 /** An object, and the context that it is in. */
 interface Placed {

@@ -3,8 +3,8 @@ import { MeshctlError } from '../errors.ts';
 import { describeRef, type KubeObject, type ObjectRef } from '../objects/kube-object.ts';
 import { LAST_APPLIED } from '../objects/ownership.ts';
 import { serviceSpec } from '../objects/service.ts';
-import { beingDeleted, requireStaying } from '../plan/going.ts';
-import { type Change, isChange, type Plan, type Step } from '../plan/plan.ts';
+import { requireStaying } from '../plan/going.ts';
+import type { Change, Plan, Step } from '../plan/plan.ts';
 import { type Affinity, readSharing, SERVICE_ANNOTATIONS } from './annotations.ts';
 import { serviceImportOf } from './derived.ts';
 import { isExternalName, ownClusterOnly } from './own-cluster.ts';
@@ -54,16 +54,13 @@ export function planGlobalService(ref: ObjectRef, sites: readonly ServiceSite[],
     refuseOwnClusterOnly(ref, sites);
   }
   const steps = sites.map((site) => planSite(ref, site, source, intent));
-  requireStaying(steps);
-  requireStayingHomes(sites.filter(({ context }) => steps.some((step) => step.cluster === context && isChange(step))));
+  const homes = sites.map(({ context, goingNamespace }) => ({
+    context,
+    namespace: ref.namespace ?? '',
+    goingNamespace,
+  }));
+  requireStaying(steps, homes);
   return { steps };
-}
-
-/** @throws MeshctlError `Conflict` where the namespace of a Service that is to be written is being deleted */
-function requireStayingHomes(written: readonly ServiceSite[]): void {
-  const going = written.flatMap(({ context, goingNamespace: object }) => (object ? [{ context, object }] : []));
-  const [first, ...more] = going;
-  if (first) throw beingDeleted(first, ...more);
 }
 
 /** One that is global all the same, because it was made that later, say, can be taken out like any other. */
