@@ -2,7 +2,7 @@ import type { Flow } from './flow.ts';
 
 /**
  * A flow whose warnings are kept too: what a run finds on its way is to be in its document, and not on stderr alone, which who reads
- * the document may have thrown away.
+ * the document may have thrown away. What a run finds twice is said once.
  * @returns the flow, and its warnings so far, each once
  */
 export function noting<F extends Pick<Flow, 'progress'>>(flow: F): { flow: F; noted: () => string[] } {
@@ -11,6 +11,7 @@ export function noting<F extends Pick<Flow, 'progress'>>(flow: F): { flow: F; no
   const progress: Flow['progress'] = {
     start: (text, onlyLong) => start(text, onlyLong),
     warn(text) {
+      if (notes.has(text)) return;
       notes.add(text);
       warn(text);
     },

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { errorOfAbort, MeshctlError } from '../../mesh/errors.ts';
+import { errorOfAbort, isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { AGENT_SELECTOR, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
 import { livingPods } from '../../mesh/objects/pods.ts';
@@ -23,7 +23,7 @@ const ANNOTATION = 'meshctl.io/nudged-at';
 
 /**
  * Makes kubelets look at mounted Secrets and ConfigMaps now: they do so when a pod's annotation changes, else only every
- * minute or so. Nothing restarts. Not being allowed to is no failure, it only takes longer.
+ * minute or so. Nothing restarts. Not being allowed to is no failure, it only takes longer, which is warned of with the right that is missing.
  */
 export async function nudgePods(
   flow: Flow,
@@ -45,11 +45,25 @@ export async function nudgePods(
       const pods = await client.listAll(livingPods(namespace, labelSelector), { signal });
       if (!all && pods.length > MOST_AGENTS_NUDGED) continue;
       const nudged = await Promise.allSettled(pods.map((pod) => limit(() => nudge(pod))));
-      for (const result of nudged) if (result.status === 'rejected') throw result.reason;
+      const errors = nudged.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+      // Of pods that are gone by then nobody needs to know.
+      if (errors.length > 0) throw errors.find(isRefused) ?? errors[0];
     } catch (error) {
       const stop = signal ?? flow.signal;
       if (stop.aborted) throw errorOfAbort(stop);
       if (!(error instanceof MeshctlError)) throw error;
+      // Those of the others will be refused, too.
+      if (isRefused(error)) return flow.progress.warn(lateWords(error));
     }
   }
+}
+
+function isRefused(error: unknown): error is MeshctlError {
+  return error instanceof MeshctlError && isRefusal(error);
+}
+
+/** That it takes as long as kubelets take by themselves (Kubernetes' docs, "Secrets": their sync period and that of their cache). */
+function lateWords({ message, hint }: MeshctlError): string {
+  const late = `${message}; pods see what was changed once their kubelets look by themselves, a minute or two later`;
+  return hint === undefined ? late : `${late} → ${hint}`;
 }
