@@ -69,6 +69,7 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
       'keptFor',
       'unsigned',
       'caExpired',
+      'signing',
       'caBundle',
       'unfinished',
     ],

@@ -9,11 +9,20 @@ import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
+import { howToBegin } from '../../src/mesh/status/whom-to-join.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { generateEcKey } from '../../src/pki/certificate.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import { meshStatusText } from '../../src/views/status/matrix-view.ts';
-import { certificateTexts, lookAt, objectAt, peerFiles, putTexts, type WorldCluster } from '../support/mesh-world.ts';
+import {
+  certificateTexts,
+  dropSecrets,
+  lookAt,
+  objectAt,
+  peerFiles,
+  putTexts,
+  type WorldCluster,
+} from '../support/mesh-world.ts';
 
 const made = (commonName: string) => createAuthority({ commonName, key: generateEcKey() });
 const [A, B, C] = await Promise.all(['A', 'B', 'C'].map(made));
@@ -109,6 +118,27 @@ describe('a CA that is lost, which no connection needs before something has to b
     const entries = check();
     expect(failing(entries)).toEqual([]);
     expect(entries.filter(({ severity }) => severity === 'warn').map(({ id }) => id)).toEqual(['tls-ca']);
+  });
+});
+
+describe('a CA that is lost, of a cluster that needs a certificate', () => {
+  it.each([
+    'x509: certificate has expired or is not yet valid',
+    'x509: certificate signed by unknown authority',
+    'x509: certificate specifies an incompatible key usage',
+    'no such host',
+  ])('is replaced without a cut by whatever is printed, also where peers say "%s"', async (message) => {
+    const lost = two({ ownCa: 'none', change: (objects) => dropSecrets(objects, 'clustermesh-apiserver-local-cert') });
+    const { reports, check } = await lookAt([one(), lost], { c1: { failing: { 'mesh-2': message } } });
+    const off = reports.map((report) => ({ ...report, enabled: false, problems: [] }));
+    const hints = [
+      ...reasonsOf({ clusters: reports }).map(({ hint }) => hint),
+      ...check().flatMap(({ severity, hint }) => (severity === 'skip' ? [] : (hint ?? []))),
+      ...off.map((report) => howToBegin(report, off)),
+    ];
+    const rotate = 'meshctl clustermesh certs rotate --context c2,c1 --ca';
+    expect(hints.filter((hint) => hint?.includes(rotate)).length).toBeGreaterThan(2);
+    expect(hints.filter((hint) => hint?.includes('--replace-ca'))).toEqual([]);
   });
 });
 

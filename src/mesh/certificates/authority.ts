@@ -160,6 +160,8 @@ export function revisionsOf({ context, namespace, agent }: Place): string {
 export interface EnableObstacles {
   /** It needs a certificate that no CA there can issue. */
   unsigned?: boolean | undefined;
+  /** With `unsigned`: how it can be issued again, as the end of a sentence; without a peer that is cut off, where that can be. */
+  signing?: string | undefined;
   /** It needs a certificate, and its CA has expired, or is not valid yet. */
   caExpired?: boolean | undefined;
   /** Its programs go by a bundle of CAs: `--replace-ca` is refused too. */
@@ -177,7 +179,7 @@ export interface EnableObstacles {
  * finished or taken back: of that cluster nothing is left that would need the CA.
  */
 export function enableAdvice(
-  { unsigned = false, caExpired = false, kvstore, unfinished, ...place }: Place & EnableObstacles,
+  { unsigned = false, signing, caExpired = false, kvstore, unfinished, ...place }: Place & EnableObstacles,
   peers: readonly string[] = [],
 ): string {
   const missing = withoutCilium(place);
@@ -189,7 +191,9 @@ export function enableAdvice(
     const whom = peers.length > 0 ? peers.join(', ') : 'its peers';
     return `replace the CA, which is not valid now, and connect ${whom} again: ${replaceAuthorityCommand([place.context])}`;
   }
-  return unsigned ? waysBack(place, peers) : meshctlCommand('clustermesh enable', { context: place.context });
+  return unsigned
+    ? (signing ?? waysBack(place, peers))
+    : meshctlCommand('clustermesh enable', { context: place.context });
 }
 
 /** Whether a CA was there and nothing can be signed with what is left of it: `enable` alone renews no certificate then. */

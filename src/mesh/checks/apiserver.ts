@@ -44,11 +44,11 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     category: 'apiserver',
     title: 'the clustermesh-apiserver is deployed',
     subject: theCluster,
-    run: ({ clusters, now }) =>
+    run: ({ clusters, now }, all) =>
       clusters
         .filter((cluster) => !apiserverDeployment(cluster))
         .map((cluster) => {
-          const obstacles = enableObstacles(cluster, now);
+          const obstacles = enableObstacles(cluster, now, withoutNamesakes(cluster, all));
           const args = obstacles.unfinished ? { reason: obstacles.unfinished.says } : {};
           const hint = enableAdvice({ ...cluster, ...obstacles }, knownPeers(cluster));
           return findingOf('apiserver-deployed', 'fail', cluster.context, args, hint);

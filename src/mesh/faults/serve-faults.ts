@@ -53,7 +53,7 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
   const deployment = apiserverDeployment(snapshot);
   // Its peers dial the kvstore itself.
   if (servesFromKvstore(snapshot)) return [];
-  const obstacles = enableObstacles(snapshot, input.now);
+  const { signing, ...obstacles } = enableObstacles(snapshot, input.now, input.others);
   const faults = !deployment
     ? absenceFaults(snapshot, input)
     : [
@@ -66,9 +66,9 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
         ...authorityFaults(snapshot, input),
         ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
       ];
-  const { unsigned, caExpired, kvstore, unfinished } = obstacles;
+  const { caExpired, kvstore, unfinished } = obstacles;
   // The CA comes back first.
-  const ways = unsigned && !caExpired && !kvstore && !unfinished ? waysToSign(snapshot, input.others) : undefined;
+  const ways = caExpired || kvstore || unfinished ? undefined : signing;
   const isEnabled = (fault: Fault) =>
     mendOf(fault, new Map()) === meshctlCommand('clustermesh enable', { context: snapshot.context });
   return faults.map((fault) => ({
@@ -78,14 +78,21 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
   }));
 }
 
-/** Why `enable` alone would be refused by a cluster. */
-export function enableObstacles(snapshot: ClusterSnapshot, now: Date): EnableObstacles {
+/**
+ * Why `enable` alone would be refused by a cluster.
+ * @param others other clusters, as far as they were read
+ */
+export function enableObstacles(
+  snapshot: ClusterSnapshot,
+  now: Date,
+  others: readonly ClusterSnapshot[] = [],
+): EnableObstacles {
   const { caBundle } = snapshot;
   const unfinished = unfinishedDisable(snapshot);
   const kvstore = kvstoreRefusal(snapshot);
   const needsOne = () => certificateFaults(snapshot, apiserverDeployment(snapshot), { now }).length > 0;
   return {
-    ...(hasLostSigner(snapshot) && needsOne() ? { unsigned: true } : {}),
+    ...(hasLostSigner(snapshot) && needsOne() ? { unsigned: true, signing: waysToSign(snapshot, others) } : {}),
     ...(expiredAuthority(snapshot, now) !== undefined && needsOne() ? { caExpired: true } : {}),
     ...(caBundle ? { caBundle: { object: caBundle.object } } : {}),
     ...(kvstore ? { kvstore } : {}),

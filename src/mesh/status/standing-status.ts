@@ -102,7 +102,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       ...report,
       ...verdictOf(report, { faults, ...unread }),
       ...(report.enabled && awaitsEndpoints(snapshot) ? { unaddressed: true } : {}),
-      ...enableObstacles(snapshot, now),
+      ...enableObstacles(snapshot, now, others),
       ...(span === undefined ? {} : { keptFor: span }),
       ...unread,
       faults: [...faults, ...harmless],

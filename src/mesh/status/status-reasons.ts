@@ -1,3 +1,4 @@
+import { withNamedContexts } from '../command-line.ts';
 import { contestedIn } from '../faults/contested-enable.ts';
 import { notReadyIn } from '../faults/enable-first.ts';
 import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
@@ -54,9 +55,12 @@ function aroundIn(mesh: Clusters, known: Contexts, isCheck: boolean): Around {
     clusters,
     seenBy: (report) => (report?.ofOtherMeshes ? seen(ofItsMesh(report, clusters)) : byAll),
     obstacles: new Map(
-      clusters.map(({ context, unsigned, caExpired, caBundle, kvstore, unfinished }) => [
+      clusters.map(({ context, unsigned, signing, caExpired, caBundle, kvstore, unfinished }) => [
         context,
-        { unsigned, caExpired, caBundle, kvstore, unfinished },
+        {
+          ...{ unsigned, caExpired, caBundle, kvstore, unfinished },
+          signing: signing && withNamedContexts(signing, byAll.contexts),
+        },
       ]),
     ),
     notReady: notReadyIn(clusters),

@@ -1,5 +1,5 @@
 import { enableAdvice } from '../certificates/authority.ts';
-import { connectCommand, everyPairFlag } from '../command-line.ts';
+import { connectCommand, everyPairFlag, withNamedContexts } from '../command-line.ts';
 import { contestedIn, enabledByForce } from '../faults/contested-enable.ts';
 import { enabledFirst, notReadyIn } from '../faults/enable-first.ts';
 import { type Contexts, contextOf, thoseReady } from '../faults/fault-advice.ts';
@@ -81,7 +81,8 @@ function beginning(
   reports: readonly StatusReport[],
   { contexts, others = [], silent = [] }: KnownAround,
 ): string | undefined {
-  if (!report.enabled) return enabledByForce(enableAdvice(report), contestedIn(reports));
+  if (!report.enabled)
+    return enabledByForce(withNamedContexts(enableAdvice(report), contexts ?? new Map()), contestedIn(reports));
   if (!isAlone(report) || report.onRecord?.length === 0) return undefined;
   const { context, invitations = [], ofOthers } = report;
   const pending = invitations.find(({ state }) => state !== 'unreadable');
