@@ -65,6 +65,21 @@ it('is no other cluster where it leads to the same etcd: connect does not ask wh
   restore();
 });
 
+it('is no fault to status and check either, unless nobody can say whether it is the same etcd', async () => {
+  const { meshctl, one } = mesh;
+  const look = async (command: string) => meshctl(`clustermesh ${command} --context mesh-1,mesh-2`.split(' '));
+  const both = () => Promise.all(['status', 'check'].map(look));
+  const ends = (results: Awaited<ReturnType<typeof both>>) => results.map(({ exitCode }) => exitCode);
+  const seen = await both();
+  expect(ends(seen), seen.map(({ stdout }) => stdout).join('\n')).toEqual([0, 0]);
+  const restore = setSecretAside(one, 'clustermesh-apiserver-local-cert');
+  const [status, check] = await both();
+  restore();
+  expect(ends([status, check] as never)).toEqual([1, 1]);
+  expect(status?.stdout).toContain('peer-address-gone');
+  expect(check?.stdout).toContain('peers-endpoint');
+});
+
 /** Has a Secret be without its data until it is put back. */
 function setSecretAside(cluster: SandboxCluster, name: string): () => void {
   const ref = refs.secret(name);

@@ -43,6 +43,7 @@ import { readRuns } from '../read-runs.ts';
 import { type Agent, listAgents } from '../status/ask-agents.ts';
 import { withIdentities } from '../status/ask-identity.ts';
 import { explainProblems } from '../status/explain-status.ts';
+import { withOwnEtcds } from '../status/own-etcds.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
 import { numberOf, startedWithCommand, startedWithIn } from '../status/started-with.ts';
 import { toldInFull, type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
@@ -138,13 +139,17 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
           return { context, ...seen, published, isOfAnother, refused };
         }),
       );
-      const statuses = judgeStanding(
-        looks.flatMap(({ polled }) => polled ?? []),
-        flow.now(),
+      const remembered = clusters.map((cluster) => cluster.remembered);
+      const polled = await withOwnEtcds(
+        flow,
+        remembered,
+        looks.flatMap((look) => look.polled ?? []),
       );
+      const statuses = judgeStanding(polled, flow.now());
       const observations = looks.map(({ context, polled: _polled, ...seen }): [string, ClusterObservation] => {
         const status = statuses.find((report) => report.context === context);
-        return [context, { ...seen, status }];
+        const { byEtcd } = polled.find(({ report }) => report.context === context) ?? {};
+        return [context, { ...seen, status, ...(byEtcd ? { byEtcd } : {}) }];
       });
       const hangsOnOthers =
         !pre &&
@@ -263,8 +268,8 @@ async function observe(
 
 /** What agents say of their peers, with the reasons that only `troubleshoot` can tell. */
 async function askAgents(flow: Flow, target: Target, options: PollOptions): Promise<PolledCluster> {
-  const { report, snapshot, peerIds } = await pollStatus(flow, target, options);
-  const polled = { report, snapshot, ...(peerIds ? { peerIds } : {}) };
+  const { report, snapshot, peerIds, etcds } = await pollStatus(flow, target, options);
+  const polled = { report, snapshot, etcds, ...(peerIds ? { peerIds } : {}) };
   if (report.healthy) return polled;
   return withIdentities(flow, target, { ...polled, report: await explainProblems(flow, target, report) });
 }

@@ -1,5 +1,5 @@
 import type { DialOfMembers } from '../../mesh/connect/former-answers.ts';
-import { readEtcdIds } from '../etcd/read-own-keys.ts';
+import { areWithEtcdsOf } from '../etcd/own-etcd.ts';
 import type { Flow, Target } from '../flow.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
 import { orWithout } from '../where-it-succeeds.ts';
@@ -24,11 +24,8 @@ export async function reachedBy(
     { server }: DialOfMembers,
     etcds: ReadonlyMap<string, ReadonlySet<string>> = new Map(),
   ) => {
-    const dialled = [...(etcds.get(server.identity.name) ?? [])];
     const target = targets.find(({ client }) => client.context === server.snapshot.context);
-    if (dialled.length === 0 || !target) return false;
-    const ids = await orWithout(flow, readEtcdIds(flow, target, server.snapshot), []);
-    return dialled.every((id) => ids.includes(id));
+    return target ? areWithEtcdsOf(flow, target, server.snapshot, etcds.get(server.identity.name)) : false;
   };
   const reached = asked.map(async (target): Promise<[string, readonly string[]]> => {
     const polled = await orWithout(flow, pollStatus(flow, target, ASKED), undefined);

@@ -17,6 +17,7 @@ import { orWithout } from '../where-it-succeeds.ts';
 import { type KnownIdentities, withIdentities } from './ask-identity.ts';
 import { type KnownNodes, withDialledAddresses } from './dialled-at.ts';
 import { explainProblems } from './explain-status.ts';
+import { type KnownEtcds, withOwnEtcds } from './own-etcds.ts';
 import { isPassing, type Poll, pollAll, watchful } from './poll-clusters.ts';
 import type { PollOptions } from './poll-status.ts';
 import {
@@ -77,9 +78,10 @@ export async function lookAtClusters(flow: Flow, targets: readonly Target[], opt
 interface Known {
   identities: KnownIdentities;
   nodes: KnownNodes;
+  etcds: KnownEtcds;
 }
 
-const nothingKnown = (): Known => ({ identities: new Map(), nodes: new Map() });
+const nothingKnown = (): Known => ({ identities: new Map(), nodes: new Map(), etcds: new Map() });
 
 /** With who agents are that lack peers in a way for which that may be why, and where clusters are that others dial at their nodes. */
 async function identified(
@@ -92,7 +94,8 @@ async function identified(
     const target = targets.find(({ client }) => client.context === one.report.context);
     return target && !one.agents ? withIdentities(flow, target, one, known.identities) : one;
   });
-  return { polled: await withDialledAddresses(flow, targets, await Promise.all(asked), known.nodes), unreachable };
+  const addressed = await withDialledAddresses(flow, targets, await Promise.all(asked), known.nodes);
+  return { polled: await withOwnEtcds(flow, targets, addressed, known.etcds), unreachable };
 }
 
 /** What the agents said, with what is configured. */
@@ -279,11 +282,11 @@ export async function watchStatus(
   silent: readonly UnreachableCluster[] = [],
 ): Promise<void> {
   const pollSoon = watchful(flow, targets, options, silent);
-  const nodes: KnownNodes = new Map();
+  const { nodes, etcds } = nothingKnown();
   try {
     for (;;) {
       const poll = await pollSoon();
-      await show(await explain(flow, targets, poll, { known: { ...nothingKnown(), nodes } }));
+      await show(await explain(flow, targets, poll, { known: { ...nothingKnown(), nodes, etcds } }));
       await flow.clock.sleep(WATCH_INTERVAL_MS, flow.signal);
     }
   } catch (error) {

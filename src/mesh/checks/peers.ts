@@ -49,7 +49,7 @@ import { loginCertificate, mayDialUnseen, sharesLogin } from '../peers/peers.ts'
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
 import { PEER_SECRET_CHECKS } from './peer-secrets.ts';
-import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
+import { findingOf, type MeshCheck, type MeshCheckInput } from './shared/mesh-input.ts';
 import { type Lack, ofBoth, type PeerQuestion, type PeerVerdict, perPeer } from './shared/per-peer.ts';
 import { saysUnconnected, unconnected } from './shared/unconnected.ts';
 import { expiry } from './tls.ts';
@@ -211,8 +211,14 @@ function judgeCertificate(
   };
 }
 
-function lackOfEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Lack | undefined {
+function lackOfEndpoint(
+  from: ClusterSnapshot,
+  to: ClusterSnapshot,
+  observed: MeshCheckInput['observed'],
+): Lack | undefined {
   const peer = knownAs(to);
+  if (observed.get(from.context)?.byEtcd?.includes(peer))
+    return { says: `it is connected at another address to the very etcd of ${to.context}`, isUnseen: false };
   const file = dialledBy(from, peer);
   if (file === undefined) return undefined;
   const written = addressesIn(file);

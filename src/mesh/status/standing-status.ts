@@ -42,6 +42,8 @@ export interface PolledCluster extends Partial<SeenPeers> {
   snapshot: ClusterSnapshot;
   /** Who agents say that they are; absent where nobody was asked. */
   agents?: readonly AgentIdentity[] | undefined;
+  /** Peers that it is connected to at another address than theirs, and with their own etcd; absent where nobody looked. */
+  byEtcd?: readonly string[] | undefined;
   /** When its youngest clustermesh-apiserver was started, milliseconds since 1970; absent where nothing tells. */
   servingMs?: number | undefined;
 }
@@ -78,7 +80,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       ...found.filter(({ outage }) => outage),
       ...peeringFaults(served, snapshot, others),
       ...lost.filter(({ outage }) => outage),
-      ...strayDials(report, snapshot, others, addresses),
+      ...strayDials(one, others, addresses),
       ...sharedNames(snapshot, snapshots),
     ];
     const faults = all.map((fault) => withFormerForgotten(fault, one, peers));
@@ -130,12 +132,11 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
 
 /**
  * Peers that are connected at an address that they have not, which nobody chose: such a connection does not come back, or it is one to
- * another cluster of the name, as where a backup was restored. Of one that cannot be reached, what explains it tells. A host name may
+ * another cluster of the name, as where a backup was restored; but not where it is with the very etcd of the peer. Of one that cannot be reached, what explains it tells. A host name may
  * lead to the peer, which only a name server tells.
  */
 function strayDials(
-  report: StatusReport,
-  snapshot: ClusterSnapshot,
+  { report, snapshot, byEtcd = [] }: PolledCluster,
   others: readonly ClusterSnapshot[],
   addresses: readonly AddressFault[],
 ): Fault[] {
@@ -143,7 +144,7 @@ function strayDials(
   return addresses.flatMap(({ fault }): Fault[] => {
     const { peer = '' } = fault;
     const other = clusterKnownAs(peer, others);
-    if (fault.id !== 'peer-address-gone' || !other || troubled.includes(peer)) return [];
+    if (fault.id !== 'peer-address-gone' || !other || [...troubled, ...byEtcd].includes(peer)) return [];
     const dialled = dialledAddresses(snapshot, peer);
     if (!dialled.every((address) => isIpAddress(splitHostPort(address).host))) return [];
     if (dialled.some((address) => answersByNode(other, address))) return [];

@@ -76,6 +76,8 @@ export interface ClusterObservation extends Observed {
   /** What a Helm release makes of the objects that hold peers, by their keys; absent where none does, or it may not be read. */
   rendered?: ReadonlyMap<string, KubeObject> | undefined;
   containers: readonly ContainerFacts[];
+  /** Peers that it is connected to at another address than theirs, and with their own etcd; absent where there is none. */
+  byEtcd?: readonly string[] | undefined;
   /** What agents said, each its part; of a node whose agent does not run its name alone. Some of them in a large cluster. */
   nodes: readonly NodeObservation[];
   /** How many of the agents that run were asked; absent where all were. */
