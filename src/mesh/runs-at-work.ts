@@ -97,6 +97,13 @@ export function toldRuns(clusters: readonly HeldCluster[], look: string): ToldRu
   });
 }
 
+/** The same as warnings of what shows clusters as they are meanwhile. @param look the command line that looks again */
+export function runWarnings(clusters: readonly HeldCluster[], look: string): string[] {
+  return toldRuns(clusters, look).map(
+    ({ contexts, says, hint }) => `${contexts.map((name) => `context "${name}"`).join(', ')}: ${says} → ${hint}`,
+  );
+}
+
 function saysRun({ command, host, since, until, doing, stale }: RunAtWork): string {
   const at = doing === undefined ? '' : ` (${uncapital(doing)})`;
   if (!stale) return `another run, ${command} on ${host}, is at work there, since ${since}${at}`;

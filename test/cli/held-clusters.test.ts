@@ -7,7 +7,7 @@ import { stageOf } from '../../src/mesh/faults/hint-order.ts';
 import { HOLD_MS, withHold } from '../../src/mesh/hold.ts';
 import { rotationLeaseRef } from '../../src/mesh/objects/names.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
-import { jsonOf } from '../support/cli.ts';
+import { type CliResult, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, isMeshWrite, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
 import { meshText } from '../support/mesh-files.ts';
@@ -285,6 +285,30 @@ describe('status and check where a rotation is at work', () => {
       const { resourceVersion: _, uid: __, ...metadata } = whole.metadata;
       store.create({ ...whole, metadata });
     }
+  });
+
+  it.each([
+    ['graph', 'mermaid'],
+    ['graph', 'table'],
+    ['graph', 'json'],
+    ['routes', 'table'],
+    ['routes', 'svg'],
+    ['routes', 'json'],
+  ])('%s -o %s names it: what is drawn may be its work', async (command, format) => {
+    const words =
+      /another run, certs rotate on jumphost, is at work there, since 20.*Wait until certs rotate on jumphost/;
+    const look = () => clusters.meshctl(mesh(command, ...BOTH, '-o', format));
+    const textIn = ({ stdout, stderr }: CliResult) => `${stdout} ${stderr}`.replaceAll(/\s+/g, ' ');
+    const before = await look();
+    expect(textIn(before)).not.toMatch(words);
+    hold('mesh-1');
+    const seen = await look();
+    expect(textIn(seen)).toMatch(words);
+    expect(seen.exitCode).toBe(before.exitCode);
+    if (format !== 'json') return;
+    const data = jsonOf(seen);
+    requireValid(data);
+    expect(data.warnings).toEqual([expect.stringMatching(words)]);
   });
 
   it('status has it as data', async () => {

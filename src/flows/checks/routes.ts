@@ -5,13 +5,16 @@ import { ipFamilies, isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
 import { podCidrsOf, podRangesTo } from '../../mesh/cilium/pod-ranges.ts';
 import { isComplete, type RoutesReport, routeTo } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { knownAs } from '../../mesh/peers/concerned-peers.ts';
 import { withoutNamesakes } from '../../mesh/peers/namesakes.ts';
 import { areApart, unpairedClusters } from '../../mesh/peers/unpaired-clusters.ts';
+import { runWarnings, type SeenRuns } from '../../mesh/runs-at-work.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { readRuns } from '../read-runs.ts';
 import { listAgents } from '../status/ask-agents.ts';
 import { pollStatus } from '../status/poll-status.ts';
 import { toldInFull } from '../where-it-succeeds.ts';
@@ -23,7 +26,7 @@ export interface RoutesOptions {
 }
 
 /** A cluster that answered, and which peers each of its nodes is connected to; of those that tunnel. */
-interface Seen {
+interface Seen extends SeenRuns {
   target: Target;
   snapshot: ClusterSnapshot;
   connected: ReadonlyMap<string, ReadonlySet<string>>;
@@ -77,6 +80,13 @@ export async function readMeshRoutes(
       );
       const perCluster = asked.flat();
       const untold = perCluster.flatMap((one) => one.untold);
+      const held = seen.map(({ target: { client, namespace }, runs }) => ({
+        context: client.context,
+        namespace,
+        runs,
+      }));
+      const contexts = held.map(({ context }) => context);
+      const warnings = runWarnings(held, meshctlCommand('clustermesh routes', { context: contexts }));
       const report = {
         clusters: perCluster.map(({ snapshot, nodes }) => ({
           context: snapshot.context,
@@ -91,6 +101,7 @@ export async function readMeshRoutes(
         ...(unpaired.length > 0 ? { unpaired } : {}),
         ...(snapshots.some(usesBgp) ? { bgpPeers: perCluster.flatMap(({ bgpPeers }) => bgpPeers) } : {}),
         unreachable,
+        ...(warnings.length > 0 ? { warnings } : {}),
       };
       return { complete: isComplete(report), ...report };
     },
@@ -99,13 +110,16 @@ export async function readMeshRoutes(
 
 async function look(flow: Flow, target: Target, { parallel, nodeTimeoutMs }: RoutesOptions): Promise<Seen> {
   const { client, namespace } = target;
-  const snapshot = await readSnapshot(client, { namespace, purpose: 'connect' });
-  if (!isTunnel(snapshot)) return { target, snapshot, connected: new Map() };
+  const [snapshot, runs] = await Promise.all([
+    readSnapshot(client, { namespace, purpose: 'connect' }),
+    readRuns(flow, target),
+  ]);
+  if (!isTunnel(snapshot)) return { ...runs, target, snapshot, connected: new Map() };
   const { report } = await pollStatus(flow, target, { parallel, nodeTimeoutMs, snapshot, details: true });
   const agents = (report.details ?? []).filter(({ component }) => component === 'agent');
   const peersOf = (states: (typeof agents)[number]['peers']) =>
     new Set(Object.entries(states).flatMap(([peer, state]) => (state === 'connected' ? [peer] : [])));
-  return { target, snapshot, connected: new Map(agents.map(({ name, peers }) => [name, peersOf(peers)])) };
+  return { ...runs, target, snapshot, connected: new Map(agents.map(({ name, peers }) => [name, peersOf(peers)])) };
 }
 
 type RoutesTold = { [Part in 'routes' | 'bgpPeers' | 'untold']-?: NonNullable<RoutesReport[Part]> };

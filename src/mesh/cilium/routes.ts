@@ -61,6 +61,8 @@ export interface RoutesReport {
   bgpPeers?: { from: string; node: string; peer: string; state: string }[] | undefined;
   /** Clusters that could not be asked. */
   unreachable: UnreachableCluster[];
+  /** Other runs of meshctl that are at work there: what is seen may be their work. */
+  warnings?: readonly string[] | undefined;
 }
 
 /**

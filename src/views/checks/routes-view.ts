@@ -15,6 +15,10 @@ export function routesText(report: RoutesReport, theme: Theme): string {
   const lines = [...headLines(report, theme), ...(routes.length > 0 ? table : [])];
   lines.push(...[...skippedWords(report), ...untoldWords(report)].map((says) => `${theme.warn('⚠️ ')} ${says}`));
   lines.push(...report.clusters.flatMap(({ hint }) => (hint === undefined ? [] : hintLines(hint, theme))));
+  for (const warning of report.warnings ?? []) {
+    const [says = '', hint] = warning.split(' → ');
+    lines.push(`${theme.warn('⚠️ ')} ${says}`, ...(hint === undefined ? [] : hintLines(hint, theme)));
+  }
   lines.push(...unpairedWords(report).map((says) => theme.dim(says)));
   return [...lines, ...unreachableLines(unreachable, theme)].join('\n');
 }
@@ -34,7 +38,12 @@ export function routesNotes(report: RoutesReport): string[] {
   const hints = report.clusters.flatMap(({ hint, name }) =>
     hint === undefined ? [] : [`no pod range of ${name} could be read → ${hint}`],
   );
-  return [...(level === 'ok' ? [] : [next === undefined ? words : `${words} → ${next}`]), ...skipped, ...hints];
+  return [
+    ...(level === 'ok' ? [] : [next === undefined ? words : `${words} → ${next}`]),
+    ...skipped,
+    ...hints,
+    ...(report.warnings ?? []),
+  ];
 }
 
 function unpairedWords({ unpaired = [] }: RoutesReport): string[] {

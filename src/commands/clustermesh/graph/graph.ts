@@ -1,6 +1,8 @@
 import { lookAtClusters, withContested } from '../../../flows/status/status.ts';
 import { asLooked } from '../../../flows/targets/first-look.ts';
+import { meshctlCommand } from '../../../mesh/command-line.ts';
 import { exitOf } from '../../../mesh/errors.ts';
+import { runWarnings } from '../../../mesh/runs-at-work.ts';
 import { graphOfStatus, type MeshGraph } from '../../../mesh/status/mesh-graph.ts';
 import { evaluateMesh } from '../../../mesh/status/mesh-status.ts';
 import { printable } from '../../../views/printable.ts';
@@ -25,14 +27,20 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof GRAPH>)
   });
   const graph = graphOfStatus(mesh);
   const { unreachable } = mesh;
+  const look = meshctlCommand('clustermesh graph', { context: mesh.clusters.map((report) => report.context) });
+  const warnings = printable(runWarnings(mesh.clusters, look));
   const drawing = drawingOf(graph, flags.output);
   if (drawing !== undefined) {
     warnOfMissing(context, unreachable);
-    for (const note of unseenNotes(mesh)) context.progress.warn(note);
+    for (const note of [...warnings, ...unseenNotes(mesh)]) context.progress.warn(note);
   }
   return {
     kind: 'MeshGraph',
-    data: { ...graph, ...(unreachable.length > 0 ? { unreachable } : {}) },
+    data: {
+      ...graph,
+      ...(unreachable.length > 0 ? { unreachable } : {}),
+      ...(warnings.length > 0 ? { warnings } : {}),
+    },
     text: (theme) => drawing ?? meshStatusText(mesh, theme, undefined, { whole: true }),
     exitCode: exitOf({ unseen: unreachable.length > 0 }),
   };
