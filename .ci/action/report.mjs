@@ -23,10 +23,14 @@ export function reportOf(output, parseYaml) {
     ? parsed(output, parseYaml)
     : parsed(output, JSON.parse);
   if (!document?.apiVersion?.startsWith('meshctl.io/')) return undefined;
-  const report = (BY_KIND[document.kind] ?? ofOther)(document);
+  const of = BY_KIND[document.kind];
+  const report = of ? of(document) : ofOther(document);
+  const besides = besidesIn(document);
+  if (!report) return besides.length > 0 ? part(document, besides) : undefined;
   // Nothing that has words is wrong, and it is not well all the same, as where nothing was tested.
-  if (document.passed !== false && document.healthy !== false) return report;
-  return report.findings.length > 0 ? report : { ...report, findings: [NOT_WELL] };
+  const isUnwell = document.passed === false || document.healthy === false;
+  const own = isUnwell && report.findings.length === 0 ? [NOT_WELL] : report.findings;
+  return { ...report, findings: [...own, ...besides] };
 }
 
 /** @type {Finding} */
@@ -88,7 +92,7 @@ const BY_KIND = {
   StatusReport: (status) => ofStatus([status], []),
   MeshStatusReport: ({ clusters, unreachable = [] }) => ofStatus(clusters, unreachable),
 
-  ConnectivityReport({ scenarios, left, unreachable }) {
+  ConnectivityReport({ scenarios, left, unreachable, warnings }) {
     const count = (result) => scenarios.filter((scenario) => scenario.result === result).length;
     return {
       headline: `${scenarios.length} scenarios: ${count('pass')} passed, ${count('fail')} failed, ${count('skip')} skipped`,
@@ -104,6 +108,7 @@ const BY_KIND = {
           })),
         ...errorsIn(left),
         ...errorsIn(unreachable),
+        ...warningsIn(warnings),
       ],
     };
   },
@@ -153,7 +158,7 @@ const BY_KIND = {
 
   Plan: ofPlan,
 
-  ProbeReport({ tests, paths, failures, untested, unseen = [], left, unreachable }) {
+  ProbeReport({ tests, paths, failures, untested, unseen = [], left, unreachable, warnings }) {
     const count = (verdict) => tests.filter((test) => test.verdict === verdict).length;
     const silent = count('not-tested');
     const unproved = paths.flatMap(unprovedIn);
@@ -198,6 +203,7 @@ const BY_KIND = {
         })),
         ...errorsIn(left),
         ...errorsIn(unreachable),
+        ...warningsIn(warnings),
       ],
     };
   },
@@ -284,8 +290,19 @@ function besideReasons({ context, leftOut = [], unaddressed, invitationsUnread }
 /** Of a result that has no words of its own here, what was left undone, and what is to be known besides. */
 function ofOther(document) {
   const findings = [...shortfallsIn(document), ...warningsIn(document.warnings)];
-  if (findings.length === 0) return undefined;
-  return { headline: document.kind, head: ['', 'where', ''], rows: findings.map(rowOf), findings, isPart: true };
+  return findings.length === 0 ? undefined : part(document, findings);
+}
+
+function part({ kind }, findings) {
+  return { headline: kind, head: ['', 'where', ''], rows: findings.map(rowOf), findings, isPart: true };
+}
+
+/** What documents of every kind tell beside their own: clocks that are apart, and rights for want of which something was not seen. */
+function besidesIn({ clocks = [], lacking = [] }) {
+  return [
+    ...clocks.map((says) => ({ level: 'warning', where: 'clocks', says })),
+    ...lacking.map(({ context, says, hint }) => ({ level: 'warning', where: context, says, hint })),
+  ];
 }
 
 function ofJunit(xml) {

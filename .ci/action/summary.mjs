@@ -16,8 +16,10 @@ export function summaryOf({ line, exitCode, output, report, picture }) {
   if (report) {
     parts.push(escapeHtml(report.headline));
     if (report.rows?.length) parts.push(table(report.head, report.rows));
-    const hints = report.findings.filter(({ hint }) => hint);
-    for (const { where, says, hint } of hints) parts.push(`**${cell(where)}**: ${cell(says)}\n\n${codeBlock(hint)}`);
+    // What neither the table nor the headline tells has no other place.
+    const told = new Set([report.headline, ...(report.rows ?? []).flat()]);
+    for (const { where, says, hint } of report.findings.filter((one) => one.hint || !told.has(one.says)))
+      parts.push(`**${cell(where)}**: ${cell(says)}${hint ? `\n\n${codeBlock(hint)}` : ''}`);
   }
   if ((!report || report.isPart) && output.trim() !== '') parts.push(codeBlock(output.slice(0, LONGEST_TEXT)));
   if (picture) parts.push(codeBlock(picture, 'mermaid'));

@@ -6,7 +6,7 @@ import { PACKAGE_ROOT, SCHEMA_KINDS } from '../support/schemas.ts';
  * Every field of every kind of documents is one of two: the GitHub Action finds something in it, or no command ends with another exit
  * status than 0 by it, which is said here. A field that comes new has to be made one of them.
  */
-const IN_EACH = ['apiVersion', 'kind', 'leftOut', 'context', 'cluster', 'clusters', 'steps', 'clocks', 'lacking'];
+const IN_EACH = ['apiVersion', 'kind', 'leftOut', 'context', 'cluster', 'clusters', 'steps'];
 const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
   AcceptResult: ['peer', 'user', 'peers'],
   ApplyResult: ['meshes', 'enabled', 'connections', 'disconnected', 'shutOut', 'disabled'],
@@ -24,7 +24,7 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
     'signature',
   ],
   ConnectResult: ['connections', 'probed', 'peers'],
-  ConnectivityReport: ['namespace', 'image', 'warnings'],
+  ConnectivityReport: ['namespace', 'image'],
   DisableResult: ['stillPointingHere', 'looked'],
   DisconnectResult: ['disconnected', 'shutOut', 'unreached', 'peers', 'looked'],
   EnableResult: [],
@@ -41,7 +41,7 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
   MeshStatusReport: ['matrix', 'unanswered'],
   Plan: ['dryRun', 'summary', 'untried', 'unconnected', 'later'],
   // What was not tested fails by its path.
-  ProbeReport: ['tests', 'untested', 'warnings'],
+  ProbeReport: ['tests', 'untested'],
   RevokeResult: ['id', 'shutOut', 'connected', 'because', 'peers'],
   RotationResult: ['certificates', 'replaced', 'staying', 'switched', 'parted', 'peers'],
   RoutesReport: ['unpaired', 'bgpPeers'],
@@ -52,6 +52,7 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
     ...[
       'namespace',
       'unproved',
+      'clockAheadMs',
       'enabled',
       'nodes',
       'kvstoremesh',
@@ -68,8 +69,8 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
       'ofOthers',
       'keptFor',
       'unsigned',
-      'caExpired',
       'signing',
+      'caExpired',
       'caBundle',
       'unfinished',
     ],
@@ -114,6 +115,19 @@ describe.each(SCHEMA_KINDS)('%s', (kind) => {
     );
     expect(unknown.sort()).toEqual([...(DECIDES_NOTHING[kind] ?? [])].sort());
   });
+});
+
+it.each(SCHEMA_KINDS)('%s: what is said of clocks, and warned of, is in the summary of the step', async (kind) => {
+  const [{ reportOf }, { summaryOf }] = await Promise.all(
+    ['report', 'summary'].map((name) => import(new URL(`.ci/action/${name}.mjs`, PACKAGE_ROOT).href)),
+  );
+  const fields = fieldSamples(kind);
+  const told = ['clocks', 'warnings'].filter((name) => typeof (fields.get(name)?.[0] as unknown[])?.[0] === 'string');
+  for (const name of told) {
+    const says = `what ${name} tell of ${kind}`;
+    const output = JSON.stringify({ ...wellDocument(kind, fields), [name]: [says] });
+    expect(summaryOf({ line: 'meshctl', exitCode: 0, output: '', report: reportOf(output) }), name).toContain(says);
+  }
 });
 
 it('a document of a run that is not well has a finding, whatever else it says', async () => {
