@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isSeenBroken } from '../../src/flows/status/status.ts';
+import { describeFindings } from '../../src/mesh/checks/catalogue.ts';
 import { unconnected } from '../../src/mesh/checks/shared/unconnected.ts';
 import { linksByContext } from '../../src/mesh/status/links.ts';
 import { graphOfStatus } from '../../src/mesh/status/mesh-graph.ts';
@@ -7,6 +8,7 @@ import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import type { PollResult, StatusReport } from '../../src/mesh/status/status.ts';
 import { adviseMesh, reasonsOf } from '../../src/mesh/status/status-reasons.ts';
 import { createTally } from '../../src/mesh/status/status-tally.ts';
+import { checkText } from '../../src/views/checks/check-view.ts';
 import { brokenLinkLines } from '../../src/views/services/broken-links-view.ts';
 import { svgOf } from '../../src/views/status/graph-svg.ts';
 import { dotOf, mermaidOf } from '../../src/views/status/graph-text.ts';
@@ -18,12 +20,17 @@ import { statusDetailsText } from '../../src/views/status/status-wide.ts';
 /** That a node could not be asked is not that it is not connected: no view says the one for the other. */
 const plain = { bold: String, dim: String, ok: String, warn: String, fail: String };
 
-type Kind = 'connected' | 'not connected' | 'not asked';
+type Kind = 'connected' | 'not connected' | 'not asked' | 'not tried';
 
 const LATE = 'cilium status did not end within 10 s';
 
 function answerOf(kind: Kind, name: string, peers: readonly string[]): PollResult {
   if (kind === 'not asked') return { name, error: LATE, unasked: true };
+  if (kind === 'not tried') {
+    const untried = { class: 'agent-unreachable', message: LATE } as const;
+    const clusters = peers.map((peer) => ({ name: peer, ready: true, connected: true }));
+    return { name, clusters, failingDials: new Map(peers.map((peer) => [peer, untried])) };
+  }
   const report =
     kind === 'connected' ? { ready: true, connected: true } : { status: 'dial tcp 10.0.0.1:2379: connection refused' };
   return { name, clusters: peers.map((peer) => ({ name: peer, ...report })) };
@@ -94,6 +101,32 @@ describe('of each node', () => {
     expect(cluster).toContain('mesh-2: 2/3 configured, 1/3 connected, 1/3 not asked');
     expect(isSeenBroken({ reports: mesh.clusters, unreachable: [] })).toBe(true);
   });
+});
+
+const KINDS: readonly Kind[] = ['connected', 'not connected', 'not asked', 'not tried'];
+
+describe.each(KINDS)('of a node that is %s', (kind) => {
+  it.each(KINDS)('beside one that is %s, status and check hold the same for proved', (beside) => {
+    const { clusters } = meshOf([kind, beside], ['connected']);
+    const found = unconnected(clusters);
+    const kinds = [kind, beside];
+    const isBroken = kinds.includes('not connected');
+    expect(isSeenBroken({ reports: clusters, unreachable: [] })).toBe(isBroken);
+    expect(found.some(({ unseen }) => !unseen)).toBe(isBroken);
+    expect(found.some(({ unseen }) => unseen)).toBe(kinds.some((one) => one === 'not asked' || one === 'not tried'));
+    const [first] = clusters;
+    const isWarned = !isBroken && kinds.some((one) => one !== 'connected');
+    expect(first && statusText(first, plain).startsWith('⚠️')).toBe(isWarned);
+  });
+});
+
+it('a check that could not ask is no failure among those that have failed', () => {
+  const check = { id: 'x', category: 'c', title: 't', says: () => 'it gave no answer' };
+  const finding = { id: 'x', severity: 'fail', unseen: true, cluster: 'one', args: {}, hint: 'Look.' } as const;
+  const text = checkText(describeFindings([check], [finding]), { short: true }, plain);
+  expect(text).toBe(
+    'c\n-\n? t\n    it gave no answer (x)\n    → Look.\n\n⚠️  Checks: 1 could not be looked at, 0 passed\nMore: meshctl explain x',
+  );
 });
 
 it('where most clusters give no answer, that is one reason, and what asks them less hastily', () => {

@@ -269,7 +269,7 @@ async function observe(
 /** What agents say of their peers, with the reasons that only `troubleshoot` can tell. */
 async function askAgents(flow: Flow, target: Target, options: PollOptions): Promise<PolledCluster> {
   const { report, snapshot, peerIds, etcds } = await pollStatus(flow, target, options);
-  const polled = { report, snapshot, etcds, ...(peerIds ? { peerIds } : {}) };
+  const polled = { report, snapshot, ...(peerIds ? { peerIds } : {}), ...(etcds ? { etcds } : {}) };
   if (report.healthy) return polled;
   return withIdentities(flow, target, { ...polled, report: await explainProblems(flow, target, report) });
 }

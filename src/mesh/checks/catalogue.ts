@@ -77,7 +77,8 @@ export function describeFindings(
   contexts: readonly string[] = [],
 ): CheckEntry[] {
   const byId = new Map(checks.map((check) => [check.id, check]));
-  const failures = findings.filter(({ id, severity }) => severity === 'fail' && byId.has(id));
+  // What could not be asked explains nothing that was seen.
+  const failures = findings.filter(({ id, severity, unseen }) => severity === 'fail' && !unseen && byId.has(id));
   const ran = new Set(findings.map(({ id }) => id));
   const causeOf = (finding: Finding) =>
     // The first that says it: what is named last may itself point to another one.

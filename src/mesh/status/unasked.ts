@@ -1,11 +1,16 @@
 import { meshctlCommand } from '../command-line.ts';
 import { counted } from '../counted.ts';
-import type { ConnectionCounts, StatusProblem, StatusReport } from './status.ts';
+import { type ConnectionCounts, isUntried, type StatusProblem, type StatusReport } from './status.ts';
 
 /** Whether some gave no answer, and all others are connected: how it is as a whole nobody knows. */
 export function areSomeUnasked(counts: Pick<ConnectionCounts, 'connected' | 'total' | 'unasked'>): boolean {
   const { connected, total, unasked = 0 } = counts;
   return unasked > 0 && connected + unasked === total;
+}
+
+/** Whether it was not seen that anything is wrong: no answer came in time, or a new connection beside the one that stands could not be tried. */
+export function isUnseen(problem: Pick<StatusProblem, 'unasked' | 'heldOver' | 'class'>): boolean {
+  return problem.unasked === true || isUntried(problem);
 }
 
 /**
@@ -17,7 +22,7 @@ export function isOnlyUnasked({ enabled, nodes, kvstoremesh, problems, faults }:
   const isWhole = [nodes, ...(kvstoremesh.enabled ? [{ total, connected, unasked }] : [])].every(
     (counts) => counts.total > 0 && counts.connected + (counts.unasked ?? 0) === counts.total,
   );
-  return enabled && isWhole && problems.length > 0 && problems.every((one) => one.unasked) && faults.length === 0;
+  return enabled && isWhole && problems.length > 0 && problems.every(isUnseen) && faults.length === 0;
 }
 
 /**

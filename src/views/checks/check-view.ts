@@ -10,8 +10,8 @@ import type { Theme } from '../theme.ts';
 
 const MARKS: Readonly<Record<Severity, string>> = { pass: '√', warn: '‼', fail: '×', skip: '–' };
 
-/** Of what the user may not read. */
-const BLIND_MARK = '?';
+/** Of what the user may not read, or that gave no answer. */
+const UNSEEN_MARK = '?';
 const LACKING =
   "Rights are lacking to look at all of it. All that meshctl needs is in templates/rbac of meshctl's package, for the group meshctl-operators.";
 
@@ -20,6 +20,11 @@ const SHORT: readonly Severity[] = ['fail', 'warn'];
 
 function isForShort(entry: CheckEntry): boolean {
   return SHORT.includes(entry.severity) || entry.blind === true || isLiveRun(entry);
+}
+
+/** What could not be looked at, by whatever: nobody is to take it for well, nor for broken. */
+function isUnseen({ blind, unseen }: CheckEntry): boolean {
+  return blind === true || unseen === true;
 }
 
 /** A run that is at work: no fault, and what explains others. */
@@ -141,12 +146,14 @@ function messageOf(alike: readonly CheckEntry[]): string[] {
 }
 
 function entryLines({ entry, messages }: Shown, theme: Theme): string[] {
-  const { severity, title, id, hint, args, blind } = entry;
-  const paint = blind ? theme.warn : { pass: theme.ok, warn: theme.warn, fail: theme.fail, skip: theme.dim }[severity];
+  const { severity, title, id, hint, args } = entry;
+  const paint = isUnseen(entry)
+    ? theme.warn
+    : { pass: theme.ok, warn: theme.warn, fail: theme.fail, skip: theme.dim }[severity];
   const where = severity === 'pass' && Array.isArray(args.contexts) ? ` (${args.contexts.join(', ')})` : '';
   const samples = samplesOf(entry);
   return [
-    `${paint(blind ? BLIND_MARK : MARKS[severity])} ${title}${where}${samples === undefined ? '' : theme.dim(` (${samples})`)}`,
+    `${paint(isUnseen(entry) ? UNSEEN_MARK : MARKS[severity])} ${title}${where}${samples === undefined ? '' : theme.dim(` (${samples})`)}`,
     ...messages.map((message) => `    ${message} ${theme.dim(`(${id})`)}`),
     ...(hint && (severity !== 'skip' || isLiveRun(entry)) ? hintLines(hint, theme, 4) : []),
   ];
@@ -159,17 +166,17 @@ function samplesOf({ severity, args: { samples } }: CheckEntry): string | undefi
 
 function summary(entries: readonly Shown[], theme: Theme): string {
   const count = (severity: Severity) =>
-    entries.filter(({ entry }) => entry.severity === severity && entry.blind !== true).length;
-  const blind = entries.filter(({ entry }) => entry.blind).length;
+    entries.filter(({ entry }) => entry.severity === severity && !isUnseen(entry)).length;
+  const unseen = entries.filter(({ entry }) => isUnseen(entry)).length;
   const [failed, warned, skipped] = [count('fail'), count('warn'), count('skip')];
   const parts = [
     ...(failed > 0 ? [theme.fail(`${failed} failed`)] : []),
     ...(warned > 0 ? [theme.warn(`${warned} ${warned === 1 ? 'warning' : 'warnings'}`)] : []),
-    ...(blind > 0 ? [theme.warn(`${blind} could not be looked at`)] : []),
+    ...(unseen > 0 ? [theme.warn(`${unseen} could not be looked at`)] : []),
     ...(skipped > 0 ? [`${skipped} skipped`] : []),
     `${count('pass')} passed`,
   ];
-  return `${failed > 0 ? '❌' : warned + blind > 0 ? '⚠️ ' : '✅'} Checks: ${parts.join(', ')}`;
+  return `${failed > 0 ? '❌' : warned + unseen > 0 ? '⚠️ ' : '✅'} Checks: ${parts.join(', ')}`;
 }
 
 /**

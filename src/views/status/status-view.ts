@@ -21,7 +21,7 @@ import {
   type StatusReport,
 } from '../../mesh/status/status.ts';
 import { reasonsOf, type StatusReason } from '../../mesh/status/status-reasons.ts';
-import { areSomeUnasked } from '../../mesh/status/unasked.ts';
+import { areSomeUnasked, isOnlyUnasked } from '../../mesh/status/unasked.ts';
 import { howToBegin, type KnownAround } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines, withHintsOnce } from '../hint-lines.ts';
@@ -203,7 +203,9 @@ export function headline(report: StatusReport, theme: Theme, name = report.clust
     return report.healthy
       ? // Scripts look for this very line, whatever the number.
         `✅ All ${nodes.total} ${word}s are connected to all clusters${note}`
-      : `❌ ${theme.fail(shortcoming(report, all))}${note}`;
+      : isOnlyUnasked(report)
+        ? `⚠️  ${theme.warn(shortcoming(report, all))}${note}`
+        : `❌ ${theme.fail(shortcoming(report, all))}${note}`;
   }
   if (areSomeUnasked(nodes)) {
     const unasked = partOf(nodes.unasked ?? 0, nodes.total, word, ['could', 'could']);

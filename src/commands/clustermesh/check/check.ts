@@ -79,6 +79,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
     }
     const answered = targets.length - failed.length;
     const isBlind = runsUnread.length > 0 || found.some(({ blind }) => blind);
+    const isUnseen = isBlind || found.some(({ unseen }) => unseen);
     const checked = [...found, ...(answered > 0 ? nothingChecked(found, [...targets, ...silent].length, alone) : [])];
     const entries = [...runs.map(atWork), ...runsUnread.map(maybeAtWork), ...checked];
     const dead = [...silent, ...failed].map(notAnswering);
@@ -96,7 +97,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
     ]);
     const lacking = isBlind ? await lackingToLook(context, targets) : [];
     const beside = { lacking, untried: untriedBy(targets, entries, flags), oneSided };
-    return resultOf(named, flags, { incomplete: unread.length > 0 || isBlind, beside, notes: printable(notes) });
+    return resultOf(named, flags, { incomplete: unread.length > 0 || isUnseen, beside, notes: printable(notes) });
   };
   return withAnsweringClusters(context, flags.wait ? withinWait(flags, waitMs) : flags, work, { waitMs });
 }
@@ -220,7 +221,7 @@ async function oneSidedBy(
 }
 
 interface Outcome {
-  /** Not every cluster answers, or may be read as far as checks hang on it. */
+  /** Not every cluster answers, nor every agent, or may be read as far as checks hang on it. */
   incomplete: boolean;
   beside: Beside;
   /** What of it is only to be known: how clusters were judged. */
@@ -295,9 +296,9 @@ function isInVain({ entries, failed, alone }: Checked, flags: CheckFlags): boole
   );
 }
 
-/** Whether something is proved to be bad: that a cluster did not answer, or that nothing else could be looked at, is no proof. */
+/** Whether something is proved to be bad: that a cluster, or an agent, did not answer, or that nothing else could be looked at, is no proof. */
 function isProvedBad(entries: readonly CheckEntry[], flags: CheckFlags): boolean {
-  return entries.some((entry) => !UNPROVED.includes(entry.id) && isBad(entry, flags));
+  return entries.some((entry) => !UNPROVED.includes(entry.id) && !entry.unseen && isBad(entry, flags));
 }
 
 function isBad({ severity }: CheckEntry, { failOn }: CheckFlags): boolean {

@@ -11,7 +11,7 @@ export const STATUS = {
     '"meshctl explain". With several contexts, a matrix of all clusters, or where that is wider than the terminal, what of it ' +
     'is not connected. Exits 0 only when every node is ' +
     'connected to every configured peer, each cluster that dials another one is dialled back or was chosen not to be, and ' +
-    'nothing of it is broken; 3 when all that was seen is well, and a cluster does not answer or not all of it may be read.',
+    'nothing of it is broken; 3 when all that was seen is well, and a cluster or an agent does not answer or not all of it may be read.',
   examples: [
     { line: 'meshctl clustermesh status --context gke --wait', what: 'wait until the mesh is up' },
     { line: 'meshctl clustermesh status --all', what: 'every cluster of the kubeconfig that runs Cilium' },

@@ -13,6 +13,8 @@ export interface Finding {
   severity: Severity;
   /** With `skip`: the user may not read what it hangs on, so that something may well be wrong. */
   blind?: true | undefined;
+  /** With `fail`: nothing is known to be wrong, and it could not be asked: no proof that all is well, nor that anything is not. */
+  unseen?: true | undefined;
   /** The context it is about; absent where it is about several clusters or the whole mesh. */
   cluster?: string | undefined;
   /** The facts for the words. Never secret bytes. */

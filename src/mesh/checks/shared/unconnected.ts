@@ -4,6 +4,7 @@ import type { Fault, FaultId } from '../../faults/fault.ts';
 import { APISERVER } from '../../objects/names.ts';
 import { isAlone, labelsOf, peerNameOf, type StatusReport } from '../../status/status.ts';
 import { reasonsOf, type StatusReason } from '../../status/status-reasons.ts';
+import { isUnseen } from '../../status/unasked.ts';
 import { howToBegin } from '../../status/whom-to-join.ts';
 import { IDENTITY_OF_CLUSTERS } from '../identity.ts';
 import { type Finding, listed } from './check.ts';
@@ -120,10 +121,11 @@ function findingFor(reason: StatusReason, reports: readonly StatusReport[]): Fin
       ? {}
       : { foundBy, ...(cause ? placeOf(cause, reports) : { foundIn: contexts[0] ?? '' }) }),
   };
+  const unseen = places.length > 0 && places.every(({ problem }) => isUnseen(problem)) ? { unseen: true as const } : {};
   const [context, ...more] = contexts;
   return context !== undefined && more.length === 0
-    ? findingOf(ID, 'fail', context, args, hint)
-    : { id: ID, severity: 'fail', args: { contexts, ...args }, hint };
+    ? { ...findingOf(ID, 'fail', context, args, hint), ...unseen }
+    : { id: ID, severity: 'fail', ...unseen, args: { contexts, ...args }, hint };
 }
 
 /** The other clusters whose nodes lose a peer by a fault that they have not noticed yet: those that dial the server which has it. */
