@@ -1,4 +1,6 @@
 import type { ClusterSnapshot } from './cluster-snapshot.ts';
+import { meshctlCommand } from './command-line.ts';
+import { enumerated } from './counted.ts';
 
 /** Less than that, in milliseconds, is how long an answer takes, and what clocks are apart that nobody minds. */
 export const NOTICED_APART_MS = 2 * 60_000;
@@ -60,4 +62,25 @@ export function apartWords(ms: number): string {
   const span = Math.abs(ms);
   if (span < 3 * HOUR_MS) return `${Math.round(span / MINUTE_MS)} minutes`;
   return span < 3 * DAY_MS ? `${Math.round(span / HOUR_MS)} hours` : `${Math.round(span / DAY_MS)} days`;
+}
+
+/** Of clusters those whose clocks are apart from the time of the run. */
+export function clocksApart<T extends Pick<ClusterSnapshot, 'context' | 'clockAheadMs'>>(clusters: readonly T[]): T[] {
+  return clusters.filter(({ clockAheadMs = 0 }) => clockAheadMs !== 0);
+}
+
+/** `the clock of context "two" is 3 hours behind`. */
+export function saysApart(clusters: readonly Pick<ClusterSnapshot, 'context' | 'clockAheadMs'>[]): string {
+  return enumerated(
+    clusters.map(
+      ({ context, clockAheadMs = 0 }) =>
+        `the clock of context "${context}" is ${apartWords(clockAheadMs)} ${clockAheadMs < 0 ? 'behind' : 'ahead'}`,
+    ),
+  );
+}
+
+/** What mends clocks by which good certificates are refused, with the command that shows them. @param context of all clusters that have a part in it */
+export function setClocksRight(context: readonly string[]): string {
+  const look = meshctlCommand('clustermesh check', { context }, ['--category', 'tls']);
+  return `set right the clock that is wrong, as by NTP on all its machines; no certificate has to be renewed: ${look}`;
 }

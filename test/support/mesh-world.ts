@@ -41,6 +41,8 @@ export interface WorldCluster {
   /** The bundle by which its programs go instead. */
   bundle?: readonly Authority[];
   kvstoremesh?: boolean;
+  /** How far its API server's clock is ahead of the run's time; default: not at all. */
+  clockAheadMs?: number;
   /** By the peer's number. */
   dials?: Readonly<Record<number, Dialling>>;
   /** Peers that have a user; default: those that it dials. */
@@ -174,7 +176,7 @@ function withMounts(workload: KubeObject, name: string, path: string, bundle: un
 }
 
 /** Reads objects as if an API server had them. */
-function clientOf(context: string, all: readonly KubeObject[]): ClusterClient {
+function clientOf(context: string, all: readonly KubeObject[], clockAheadMs = 0): ClusterClient {
   const byKey = new Map(all.map((object) => [keyOf(refOf(object)), object]));
   const listed = async ({ kind }: { kind: string }) => all.filter((one) => one.kind === kind && kind === 'Node');
   const client: Partial<ClusterClient> = {
@@ -184,6 +186,7 @@ function clientOf(context: string, all: readonly KubeObject[]): ClusterClient {
     collect: async (selection, keep) => (await listed(selection)).flatMap((one) => [...keep(one)]),
     version: async () => 'v1.33.0',
     apiGroups: async () => [],
+    aheadMs: () => clockAheadMs,
   };
   return client as ClusterClient;
 }
@@ -238,7 +241,7 @@ export async function lookAt(
   const now = new Date();
   const objects = await Promise.all(clusters.map(objectsOf));
   const read = async (purpose: SnapshotOptions['purpose']) => {
-    const clients = clusters.map(({ id }, at) => clientOf(`c${id}`, objects[at] ?? []));
+    const clients = clusters.map(({ id, clockAheadMs }, at) => clientOf(`c${id}`, objects[at] ?? [], clockAheadMs));
     const snapshots = await Promise.all(
       clients.map((client) => readSnapshot(client, { namespace: NAMESPACE, purpose })),
     );

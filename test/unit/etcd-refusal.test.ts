@@ -4,7 +4,7 @@ import { explainRefusal, refusalOf } from '../../src/flows/etcd/refusal.ts';
 import type { Flow, Target } from '../../src/flows/flow.ts';
 import type { Direction } from '../../src/mesh/connect/direction.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import { apiserverDeployment, certificateFacts, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+import { apiserverDeployment, certificateFacts, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const [RUNNING, OTHER] = ['f'.repeat(64), '0'.repeat(64)];
 const REPLACED = 'server-ca-replaced';
@@ -84,4 +84,19 @@ it.each<[EtcdReadReason, 'it is asked' | 'it is not']>([
   const refuses = 'context "one": etcd does not accept the credential for "mesh-2" (user remote-mesh-2): ';
   const lacks = 'context "one": the credential for "mesh-2" (user remote-mesh-2) could not be proved to etcd: ';
   expect(message.startsWith(asked === 'it is asked' ? refuses : lacks), message).toBe(true);
+});
+
+it('a server certificate that only the clock of its own cluster refuses is not to be renewed', async () => {
+  const whole = direction(RUNNING, [RUNNING]);
+  const { server } = whole;
+  const ahead = { ...server, snapshot: { ...server.snapshot, clockAheadMs: 1000 * 24 * 60 * 60 * 1000 } };
+  const of = { ...whole, server: ahead };
+  const last = refusalOf(new EtcdReadError('tls-expired', 'it expired'), of);
+  const told = await explainRefusal({ now: () => NOW } as Flow, {} as Target, of, last, []);
+  expect(told.message).toContain('by the clock of its own cluster');
+  expect(told.hint).toMatch(/^The clock of context "one" is 1000 days ahead: .* check --context one --category tls$/);
+  // Of one that has expired by every clock, a new one is issued.
+  const late = new Date('2100-01-01T00:00:00Z');
+  const expired = await explainRefusal({ now: () => late } as Flow, {} as Target, of, last, []);
+  expect(expired.hint).toMatch(/clustermesh enable --context one$/);
 });

@@ -142,6 +142,31 @@ describe('a CA that is lost, of a cluster that needs a certificate', () => {
   });
 });
 
+describe('a certificate that was refused for its time, and is valid by the time of the clusters', () => {
+  const EXPIRED = 'x509: certificate has expired or is not yet valid: current time 2020-01-01T00:00:00Z is before';
+  const HOUR_MS = 60 * 60 * 1000;
+  it.each([
+    [1, 'as the clock of context "c1" is 49 hours behind', -49 * HOUR_MS],
+    [2, 'as the clock of context "c2" is 3 hours ahead', 3 * HOUR_MS],
+    [3, 'valid by the time of the clusters', 0],
+  ])('is not to be renewed: the clock of c%d', async (id, says, clockAheadMs) => {
+    const clusters = [one(), two()].map((cluster) => (cluster.id === id ? { ...cluster, clockAheadMs } : cluster));
+    const { reports } = await lookAt(clusters, { c1: { failing: { 'mesh-2': EXPIRED } } });
+    const [reason] = reasonsOf({ clusters: reports });
+    expect(reason).toMatchObject({ id: 'tls-expired', says: expect.stringContaining(says) });
+    expect(reason?.hint).not.toMatch(/clustermesh (enable|connect|certs)/);
+    const look = 'meshctl clustermesh check --context c1,c2 --category tls';
+    expect(reason?.hint).toContain(clockAheadMs === 0 ? 'meshctl clustermesh status --context c1 --wait' : look);
+  });
+
+  it('may have to be where the peer was not read', async () => {
+    const { reports } = await lookAt([one()], { c1: { failing: { 'mesh-2': EXPIRED } } });
+    expect(reasonsOf({ clusters: reports })[0]?.hint).toContain(
+      "meshctl clustermesh enable --context '<context of mesh-2>'",
+    );
+  });
+});
+
 describe('a peering that has lost both halves, of two clusters that are connected to a third one', () => {
   const world = (lost: readonly number[]): WorldCluster[] => [
     { ...one(), dials: { 3: { by: C } }, letsIn: lost.includes(1) ? [2, 3] : [3] },

@@ -1,6 +1,8 @@
 import type { EtcdReadError, EtcdReadReason } from '../../etcd/read-error.ts';
 import { runsWithFormerCa, settleServed } from '../../mesh/apiserver/pod-marks.ts';
+import { validityFault } from '../../mesh/certificates/cluster-certificates.ts';
 import { reissueAdvice } from '../../mesh/certificates/reissue.ts';
+import { saysApart, setClocksRight } from '../../mesh/cluster-clocks.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
@@ -82,9 +84,21 @@ const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
 /** To Go, in which etcd is written, a certificate that is not valid yet is an expired one. */
 const OTHER_CLOCK: Words = {
   says: 'to it the client certificate has expired or is not valid yet',
-  hint: ({ context }) =>
-    `Set the clocks of this machine and of the cluster right; the cluster's is in the answer's header Date: ${kubectlCommand({ context }, ['get', '--raw', '/version', '-v=8'])}`,
+  hint: ({ context, clockAheadMs }) =>
+    `${clockAheadMs ? `${capital(saysApart([{ context, clockAheadMs }]))}: set right which is wrong` : 'Set the clocks of this machine and of the cluster right'}; the cluster's is in the answer's header Date: ${kubectlCommand({ context }, ['get', '--raw', '/version', '-v=8'])}`,
 };
+
+/** The time at which it was judged is that of its own cluster, whose clock is wrong. */
+const OWN_CLOCK: Words = {
+  says: 'by the clock of its own cluster its server certificate has expired or is not valid yet, and by those of others it is good',
+  hint: (cluster) => `${capital(saysApart([cluster]))}: ${setClocksRight([cluster.context])}`,
+};
+
+/** Whether the server certificate of a cluster is valid by the time of the run, from which its own clock is apart. */
+function isGoodByOthers(flow: Pick<Flow, 'now'>, { clockAheadMs, tlsSecrets }: ClusterSnapshot): boolean {
+  const certificate = tlsSecrets.get(SERVER_CERT_SECRET)?.certificate;
+  return Boolean(clockAheadMs) && certificate !== undefined && validityFault(certificate, flow.now()) === undefined;
+}
 
 /** What etcd itself says to the credential; else it was not asked, by whatever kept it or this machine from that. */
 const BY_ETCD: ReadonlySet<string> = new Set([
@@ -133,6 +147,8 @@ export async function explainRefusal(
   pods: readonly KubeObject[],
 ): Promise<MeshctlError> {
   const reason = last.details.reason;
+  if (reason === 'tls-expired' && isGoodByOthers(flow, direction.server.snapshot))
+    return refusal(direction, reason, OWN_CLOCK, last);
   if (BY_OTHER_CA.has(String(reason)) && runsWithFormerCa(direction.server.snapshot)) {
     return refusal(direction, 'server-ca-replaced', REPLACED_CA, last);
   }

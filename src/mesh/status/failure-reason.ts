@@ -1,4 +1,6 @@
 import { type EnableObstacles, enableAdvice } from '../certificates/authority.ts';
+import { clocksApart, saysApart, setClocksRight } from '../cluster-clocks.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import {
   type CommandPlace,
   connectCommand,
@@ -91,6 +93,10 @@ export interface FailurePlace {
   pod?: string | undefined;
   /** It is connected, and only did not let itself be asked for a new connection. */
   untried?: boolean | undefined;
+  /** The clusters whose clocks may be why, with how far these are ahead of the time of the run, as far as that is known. */
+  clocks?: readonly Pick<ClusterSnapshot, 'context' | 'clockAheadMs'>[] | undefined;
+  /** All that the connection goes by was read, at both ends, and nothing of it is a fault. */
+  isSound?: boolean | undefined;
   /** Of clusters, by context, what keeps `enable` alone from being taken. */
   obstacles?: ReadonlyMap<string, EnableObstacles> | undefined;
 }
@@ -235,8 +241,18 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
         : `renew that certificate and trust its CA: ${enableServer(place)} && ${mend(place)}`,
   },
   'tls-expired': {
-    says: () => 'a certificate has expired or is not valid yet',
-    hint: (place) => `check the clocks of both clusters, and renew it: ${enableServer(place)}`,
+    says: (_server, { isSound, clocks = [] }) => {
+      if (!isSound) return 'a certificate has expired or is not valid yet';
+      const apart = clocksApart(clocks);
+      const why = apart.length > 0 ? `, as ${saysApart(apart)}` : '';
+      return `a certificate was refused for its time, and is valid by the time of the clusters${why}`;
+    },
+    hint: (place) => {
+      const { isSound, clocks = [] } = place;
+      if (!isSound) return `check the clocks of both clusters, and renew it: ${enableServer(place)}`;
+      if (clocksApart(clocks).length > 0) return setClocksRight(clocks.map(({ context }) => context));
+      return `It passes with the next attempt where it was renewed just now; else the clock of a machine is wrong: ${waitFor(place)}`;
+    },
   },
   'tls-name': {
     says: ({ apiserver }) => `the server certificate of ${apiserver} does not cover the address that is dialled`,

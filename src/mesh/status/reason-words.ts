@@ -72,12 +72,16 @@ function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint
   ];
   const place = failurePlaceOf(first);
   const peerContext = seenBy(report).contexts.get(problem.peer ?? '');
+  const peer = clusters.find(({ context }) => context === peerContext);
+  const ends = dialsOwnServer(place) ? [report] : [report, ...(peer ? [peer] : [])];
   const words = adviceForFailure(problem.class, {
     ...place,
     peerContext,
-    peerNamespace: clusters.find(({ context }) => context === peerContext)?.namespace,
+    peerNamespace: peer?.namespace,
     alsoFrom: contextsBeside(ready),
     obstacles,
+    clocks: ends,
+    isSound: (dialsOwnServer(place) || peer !== undefined) && ends.every(({ unread }) => !unread),
   });
   const refused = ruleAgainstAsking(report, problem);
   if (refused) return { ...words, hint: refused.hint };

@@ -102,6 +102,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       report.problems.length > 0 ? lackedByName({ ...seen, snapshot, report }, others, faults) : undefined;
     return {
       ...report,
+      ...(snapshot.clockAheadMs ? { clockAheadMs: snapshot.clockAheadMs } : {}),
       ...verdictOf(report, { faults, ...unread }),
       ...(report.enabled && awaitsEndpoints(snapshot) ? { unaddressed: true } : {}),
       ...enableObstacles(snapshot, now, others),

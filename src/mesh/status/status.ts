@@ -138,6 +138,8 @@ export interface StatusReport extends EnableObstacles, SeenRuns {
   cluster: { name: string; id: number };
   /** The name by which peers know it, where cilium-config has another one by now. */
   runsAs?: string | undefined;
+  /** How far its API server's clock is ahead of the time of the run, in milliseconds; behind is below zero; absent where nobody minds. */
+  clockAheadMs?: number | undefined;
   healthy: boolean;
   /** Nothing that was seen is wrong, and what is `unread` may be: only for that it is not called healthy. */
   unproved?: true | undefined;
