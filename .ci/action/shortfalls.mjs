@@ -19,7 +19,7 @@ export function shortfallsIn(document) {
     ...unsignedIn(unsigned),
     ...[...unissued, ...midway].map(({ context, says, hint }) => error(context, says, hint)),
     ...left.map(({ context, says, hint }) => warning(context, says, hint)),
-    ...faults.map(({ context, says, hint }) => error(context, says, hint)),
+    ...faults.map(({ context, says, hint, outage }) => (outage === false ? warning : error)(context, says, hint)),
     ...unreadIn(document),
     ...missingIn(document),
     ...routesIn(document),

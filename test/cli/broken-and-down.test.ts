@@ -106,7 +106,7 @@ describe('where something is wrong', () => {
     sandbox.routers.stopBgp('mesh-1', 'mesh-2');
     await meshctl.ok(['sandbox', 'break', 'drop:mesh-1<>mesh-2:tcp/4240']);
     const { store } = found(sandbox.clusters[1], 'mesh-2');
-    store.delete(refs.secret('clustermesh-apiserver-remote-cert'));
+    store.delete(refs.secret('clustermesh-apiserver-admin-cert'));
     // Agents of it would keep the clusters from being connected at all.
     for (const pod of store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'clustermesh-apiserver' } })) {
       store.update(refOf(pod), ({ spec }) => {

@@ -33,6 +33,7 @@ export const VERSION_FAULTS: readonly FaultEntry[] = [
     check: ['‼agents-version', 'apiserver-version', 'version-skew'],
     connect: 'Incompatible',
     unconcerned: ['status'],
+    apart: { status: 'versions that do not go together are in the way of no connection that stands: it only warns' },
   },
 ];
 

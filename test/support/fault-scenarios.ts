@@ -112,6 +112,17 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
   test('says certs', 'certs list shows it', () => {
     expect(certificateFaultsOf(seen.certs)).toEqual(fault.certs ?? []);
   });
+  test('ends alike', 'status, check and certs list end with one exit status', () => {
+    const { apart = {} } = fault;
+    const ends = { status: seen.status.exitCode, check: seen.check.exitCode, certs: seen.certs.exitCode };
+    const isQuiet = (fault.certs ?? []).length === 0 && ends.certs === 0;
+    const judging = (['status', 'check', 'certs'] as const).filter((one) => one !== 'certs' || !isQuiet);
+    const [base] = judging.filter((one) => !apart[one]).map((one) => ends[one]);
+    const others = judging.filter((one) => ends[one] !== base);
+    expect(others, `${JSON.stringify(ends)}\n${textOf(seen.status)}\n${textOf(seen.check)}`).toEqual(
+      judging.filter((one) => apart[one]),
+    );
+  });
   test('says connect', 'connect --dry-run knows it', () => {
     expect(verdictOf(seen.connect), textOf(seen.connect)).toBe(fault.connect);
   });

@@ -5,7 +5,7 @@ export const ADVISERS = ['status', 'check', 'connect', 'enable'] as const;
 export type Adviser = (typeof ADVISERS)[number];
 
 /** What is asserted of a fault, by what it is about; a pending one names why. */
-export type Aspect = `says ${'status' | 'check' | 'certs' | 'connect'}` | 'looks' | `mends ${Adviser}`;
+export type Aspect = `says ${'status' | 'check' | 'certs' | 'connect'}` | 'looks' | 'ends alike' | `mends ${Adviser}`;
 
 /** One thing that is broken in a mesh that was well, and what each command must make of it. */
 export interface FaultEntry {
@@ -41,6 +41,11 @@ export interface FaultEntry {
   fill?: Readonly<Record<string, string>>;
   /** The placeholders for what is gone: an operator types no command that is for it alone. */
   gone?: readonly string[];
+  /**
+   * Commands that end with another exit status than the others do for it, and why. All that look at one mesh say the same of it: of
+   * those that are not named here, `certs list` only where it shows something.
+   */
+  apart?: Partial<Record<'status' | 'check' | 'certs', string>>;
   /** Not so yet, and why. */
   pending?: Partial<Record<Aspect, string>>;
 }

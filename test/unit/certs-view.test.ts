@@ -83,7 +83,14 @@ it('the worst of hundreds is among the first rows, and those of peers that are w
     ),
   );
   const fault: CertificateFault = {
-    ...{ context: 'mesh-18', cluster: 'mesh-18', secret: 'gone', role: 'admin', id: 'certificate-missing' },
+    ...{
+      context: 'mesh-18',
+      cluster: 'mesh-18',
+      secret: 'gone',
+      role: 'admin',
+      id: 'certificate-missing',
+      outage: true,
+    },
     ...{ says: 'Secret gone is missing', hint: 'meshctl clustermesh enable --context mesh-18' },
   };
   const report = { certificates, faults: [fault], rotations: [], unread: [], read: true };

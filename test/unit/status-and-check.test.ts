@@ -119,6 +119,17 @@ describe('a CA that is lost, which no connection needs before something has to b
     expect(failing(entries)).toEqual([]);
     expect(entries.filter(({ severity }) => severity === 'warn').map(({ id }) => id)).toEqual(['tls-ca']);
   });
+
+  it('is none the worse for a certificate that is gone too, and that nothing goes by', async () => {
+    const change = (objects: KubeObject[]) => dropSecrets(objects, 'clustermesh-apiserver-remote-cert');
+    const { isHealthy, check } = await lookAt([one({ ownCa: 'none', change }), two()]);
+    expect(isHealthy).toBe(true);
+    expect(failing(check())).toEqual([]);
+    const needed = (objects: KubeObject[]) => dropSecrets(objects, 'clustermesh-apiserver-admin-cert');
+    const bad = await lookAt([one({ ownCa: 'none', change: needed }), two()]);
+    expect(bad.isHealthy).toBe(false);
+    expect(failing(bad.check()).map(([id]) => id)).toEqual(expect.arrayContaining(['tls-ca', 'tls-present']));
+  });
 });
 
 describe('a CA that is lost, of a cluster that needs a certificate', () => {

@@ -50,6 +50,8 @@ export interface CertificateEntry {
 /** A certificate that should be there and is not, or cannot be used. */
 export interface CertificateFault extends Pick<CertificateEntry, 'context' | 'cluster' | 'secret' | 'role' | 'peer'> {
   id: FaultId;
+  /** A connection hangs on it; else nothing can be renewed, or nothing goes by it now. */
+  outage: boolean;
   /** In words, with where it is. */
   says: string;
   /** The next step. */
@@ -134,6 +136,7 @@ export function certificateFaults(
         role,
         ...(fault.peer === undefined ? {} : { peer: fault.peer }),
         id: fault.id,
+        outage: fault.outage,
         says: describeFault(fault),
         hint: forOtherOwners(mendOf(fault, contexts, unready), fault.context, peersOfOthers(snapshot)),
       };

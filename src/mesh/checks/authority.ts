@@ -15,7 +15,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { mendsByConnecting, renewTrustCommand } from '../connect/renew-trust.ts';
 import { lostFileFault } from '../faults/lost-files.ts';
-import { enableObstacles } from '../faults/serve-faults.ts';
+import { serveFaults } from '../faults/serve-faults.ts';
 import { servesFromElsewhere } from '../faults/server-issuer.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
@@ -170,10 +170,12 @@ function rotatedCa(cluster: ClusterSnapshot, { clusters }: { clusters: readonly 
 
 /**
  * Whether a cluster as it stands goes on without what its CA would sign, after a restart too, as `status` says of the same: no
- * certificate has to be issued. Of one that is yet to be enabled or connected nothing is spared.
+ * certificate by which anything goes has to be issued. Of one that is yet to be enabled or connected nothing is spared.
  */
 function isCaSpared(cluster: ClusterSnapshot, { areStanding, now }: CheckInput): boolean {
-  return areStanding === true && apiserverDeployment(cluster) !== undefined && !enableObstacles(cluster, now).unsigned;
+  const isNeeded = () =>
+    serveFaults(cluster, { now }).some(({ id, outage }) => outage && id.startsWith('certificate-'));
+  return areStanding === true && apiserverDeployment(cluster) !== undefined && !isNeeded();
 }
 
 function caSecretOf({ objects, namespace }: ClusterSnapshot): KubeObject | undefined {

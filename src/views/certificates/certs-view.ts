@@ -91,8 +91,8 @@ export function certificatesText(
   ].map((row) => row.cells);
   if (!headers) return tableLines(cells).join('\n');
   const lines = tableLines([head, ...cells]);
-  for (const { context, says, hint } of withHintsOnce(faults)) {
-    lines.push(`${theme.fail('✗')} ${context}: ${says}`, ...hintLines(hint, theme));
+  for (const { context, says, hint, outage } of withHintsOnce(faults)) {
+    lines.push(`${outage ? theme.fail('✗') : theme.warn('‼')} ${context}: ${says}`, ...hintLines(hint, theme));
   }
   for (const { context, says, hint } of withHintsOnce(rotations)) {
     lines.push(`${theme.warn('‼')} ${context}: ${says}`, ...hintLines(hint, theme));

@@ -6,7 +6,7 @@ export const CERTS_LIST = {
   summary: 'List every certificate of the mesh',
   description:
     'Shows roles, subjects, issuers, serial numbers and the time that is left; with -o json also names and who uses ' +
-    'them. What is missing, unusable or about to expire comes first. Private keys are never shown. Exits 1 when a certificate is missing or unusable, 3 when some may not be read.',
+    'them. What is missing, unusable or about to expire comes first. Private keys are never shown. Exits 1 when a certificate on which a connection hangs is missing or unusable, 3 when some may not be read; a CA that is lost is told, and no failure before something has to be issued (clustermesh check --fail-on warn makes it one).',
   examples: [{ line: 'meshctl clustermesh certs list --all', what: 'all clusters of the kubeconfig that run Cilium' }],
   reachesClusters: true,
   options: [

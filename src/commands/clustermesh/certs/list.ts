@@ -27,8 +27,8 @@ import { unreachableData, warnOfMissing, withAnsweringClusters } from '../../tar
 import type { CERTS_LIST } from './list-spec.ts';
 
 /**
- * `meshctl clustermesh certs list`: every certificate of the mesh, never a key. Exit 1 where one is not there or of no use, 3
- * where some may not be read: nobody is to take that for none.
+ * `meshctl clustermesh certs list`: every certificate of the mesh, never a key. Exit 1 where one on which a connection hangs is
+ * not there or of no use, as `status` and `check` have it, 3 where some may not be read: nobody is to take that for none.
  */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_LIST>): Promise<CommandResult> {
   return withAnsweringClusters(context, flags, async (targets, silent) => {
@@ -80,7 +80,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
         });
         return [table, ...(flags.headers ? unreachableLines(unreachable, theme) : [])].join('\n');
       },
-      exitCode: exitOf({ failed: faults.length > 0, unseen: unreachable.length + unread.length > 0 }),
+      exitCode: exitOf({ failed: faults.some(({ outage }) => outage), unseen: unreachable.length + unread.length > 0 }),
     };
   });
 }
