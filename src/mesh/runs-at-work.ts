@@ -6,11 +6,11 @@ import { type Hold, holdOf, isAlive } from './hold.ts';
 import type { KubeObject } from './objects/kube-object.ts';
 import { applyLeaseRef, rotationLeaseRef } from './objects/names.ts';
 import { groupBy } from './pairs.ts';
-import { markedRuns } from './working-runs.ts';
+import { markedRuns, type WorkingCommand } from './working-runs.ts';
 
 /** A run by its mark at a Lease in Cilium's namespace. */
 export interface RunAtWork {
-  command: 'certs rotate' | 'apply';
+  command: 'certs rotate' | WorkingCommand;
   /** The machine that it runs on. */
   host: string;
   /** When it began, ISO 8601. */
@@ -62,7 +62,7 @@ export function runsMarked(
   const rotating = holdOf('rotation', rotation);
   return [
     ...(rotating ? [runAs('certs rotate', rotating)] : []),
-    ...markedRuns(apply).map((hold) => runAs('apply', hold)),
+    ...markedRuns(apply).map((hold) => runAs(hold.command, hold)),
   ];
 }
 
@@ -113,13 +113,13 @@ function saysRun({ command, host, since, until, doing, stale }: RunAtWork): stri
 function nextOf(run: RunAtWork, places: readonly Pick<HeldCluster, 'context' | 'namespace'>[], look: string): string {
   const { command, stale } = run;
   if (!stale) return `${waitFor([run])}: ${look}`;
-  const leaseRef = command === 'apply' ? applyLeaseRef : rotationLeaseRef;
+  const leaseRef = command === 'certs rotate' ? rotationLeaseRef : applyLeaseRef;
   const away = places
     .map((place) => kubectlCommand(place, ['delete', 'lease', leaseRef(place.namespace).name]))
     .join(' && ');
   // Another one may have been meant since: the same would take that back.
-  if (command === 'apply')
-    return `If what it had begun is still wanted, run the same apply again, which finishes it and takes the mark away; or take the mark away: ${away}`;
+  if (command !== 'certs rotate')
+    return `If what it had begun is still wanted, run the same ${command} again, which finishes it and takes the mark away; or take the mark away: ${away}`;
   const context = places.map((place) => place.context);
   const check = meshctlCommand('clustermesh check', { context }, ['--category', 'tls']);
   return `See whether it has left a rotation unfinished, and how it continues: ${check}; or where it has not, take its mark away: ${away}`;

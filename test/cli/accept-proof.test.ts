@@ -106,3 +106,29 @@ describe('what could not be proved', () => {
     expect(good(await accept(b, 'invitation.yaml', '--wait-duration', '60s'))).toBe(answered.stdout);
   });
 });
+
+it('what an accept has written, and another one has found and proved, stays when the first one fails', async () => {
+  await two.save('invitation.yaml', good(await a(['clustermesh', 'certs', 'rotate', '--peer', 'mesh-2'])));
+  await two.save('reply.yaml', good(await accept(b, 'invitation.yaml')));
+  let other: CliResult | undefined;
+  two.clusters.fault = async ({ context, verb, name, subresource }) => {
+    if (context !== 'mesh-1') return undefined;
+    if (!other && subresource === 'exec') {
+      other = { exitCode: -1, stdout: '', stderr: '' };
+      other = await accept(a, 'reply.yaml');
+      return undefined;
+    }
+    // By now the first one looks once more at what it has written.
+    if (other && other.exitCode !== -1 && verb === 'get' && name === 'clustermesh-remote-users')
+      throw new ApiError(403, 'Forbidden', 'not now');
+    return undefined;
+  };
+  const first = await accept(a, 'reply.yaml');
+  two.clusters.fault = undefined;
+  const confirmation = good(found(other, 'the other run'));
+  expect(first).toMatchObject({ exitCode: 3, stdout: '' });
+  expect(first.stderr.replaceAll(/\s+/g, ' ')).toMatch(/left as it is, because another run, on \S+, has found there/);
+  expect(good(await accept(a, 'reply.yaml'))).toBe(confirmation);
+  await two.save('confirmation.yaml', confirmation);
+  good(await accept(b, 'confirmation.yaml'));
+});

@@ -78,8 +78,8 @@ describe('apply that fails', () => {
     const ref = applyLeaseRef('kube-system');
     const marked = (run: string, leftMs: number) => {
       const until = new Date(Date.now() + leftMs);
-      const hold = { run, host: 'jumphost', since: new Date(Date.now() - 120_000), until, isRollingBack: false };
-      return workingAnnotation(run, hold) as Record<string, string>;
+      const hold = { run, host: 'jumphost', since: new Date(Date.now() - 120_000), until };
+      return workingAnnotation(run, { command: 'apply', ...hold, isRollingBack: false }) as Record<string, string>;
     };
     const lease = (annotations: Record<string, string>) =>
       ({

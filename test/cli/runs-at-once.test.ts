@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { applyLeaseRef } from '../../src/mesh/objects/names.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { briskClock, NEVER_BACK } from '../support/brisk-clock.ts';
 import type { CliOptions, CliResult } from '../support/cli.ts';
@@ -273,4 +274,68 @@ it.each([
   const warning =
     'context "mesh-1": the certificates of mesh-2 were renewed meanwhile, and those that were restored for dialling may not be accepted any more → meshctl clustermesh connect --context mesh-1 --destination-context mesh-2';
   expect(says.includes(warning), stderr).toBe(renewed);
+});
+
+describe('what a disconnect has taken out, and another one has found gone,', () => {
+  const others = ['mesh-2', 'mesh-3'];
+  const parting = (...from: string[]) =>
+    clusters.meshctl([
+      ...['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', from.join(), '--yes'],
+    ]);
+  const refusal = () => new ApiError(422, 'Invalid', 'admission webhook said no');
+  const fails = ({ context, verb, name }: SeenRequest) =>
+    context === 'mesh-3' && verb === 'patch' && name === 'clustermesh-remote-users';
+  const usersOf = (index: number) =>
+    JSON.stringify(clusters.clusters[index]?.store.get(refs.configMap('clustermesh-remote-users'))?.data);
+  const isParted = () => [secretOf(0, 'cilium-kvstoremesh')?.['mesh-2'], secretOf(1, 'cilium-kvstoremesh')?.['mesh-1']];
+  const gone = () =>
+    expect.poll(() => [...isParted(), usersOf(1).includes('mesh-1')]).toEqual([undefined, undefined, false]);
+
+  beforeEach(async () => {
+    for (const name of others) expect((await clusters.meshctl(connect('mesh-1', name))).exitCode).toBe(0);
+  });
+  afterEach(() => {
+    const leases = clusters.clusters.map(({ store }) => store.get(applyLeaseRef('kube-system')));
+    expect(leases).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('stays so when the first one fails', async () => {
+    let other: CliResult | undefined;
+    clusters.fault = async (request) => {
+      if (!fails(request)) return undefined;
+      await gone();
+      other ??= await parting('mesh-2');
+      throw refusal();
+    };
+    const first = await parting(...others);
+    expect(other?.exitCode, other?.stderr).toBe(0);
+    expect(first.exitCode, first.stderr).toBe(1);
+    expect(first.stderr.replaceAll(/\s+/g, ' ')).toMatch(
+      /mesh-2.* \(left as it is, because another run, on \S+, has found there meanwhile what is wanted, and counts on it\)/,
+    );
+    await gone();
+    expect(secretOf(2, 'cilium-kvstoremesh')?.['mesh-1']).toBeDefined();
+  });
+
+  it('is not called gone while it is being put back', async () => {
+    let other: CliResult | undefined;
+    clusters.fault = async (request) => {
+      const { context, verb, name } = request;
+      if (fails(request)) {
+        await gone();
+        throw refusal();
+      }
+      // What the first one puts back; it is still gone.
+      const isBack = context === 'mesh-2' && verb === 'patch' && name === 'clustermesh-remote-users';
+      if (!isBack || other || usersOf(1).includes('mesh-1')) return undefined;
+      other = { exitCode: -1, stdout: '', stderr: '' };
+      other = await parting('mesh-2');
+      return undefined;
+    };
+    const first = await parting(...others);
+    expect(first.exitCode, first.stderr).toBe(1);
+    expect(other, first.stderr).toMatchObject({ exitCode: 1 });
+    expect(other?.stderr).toMatch(/another run, disconnect on \S+, has failed and takes back what it has made there/);
+    expect(isParted()).toEqual([expect.any(String), expect.any(String)]);
+  });
 });

@@ -8,7 +8,7 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { applyLeaseRef, rotationLeaseRef } from '../../src/mesh/objects/names.ts';
 import { type HeldCluster, heldBack, type RunAtWork, runsMarked, toldRuns } from '../../src/mesh/runs-at-work.ts';
 import { ADVICE, adviceForFailure, type FailureClass } from '../../src/mesh/status/failure-reason.ts';
-import { workingAnnotation } from '../../src/mesh/working-runs.ts';
+import { isAbout, markedRuns, workingAnnotation } from '../../src/mesh/working-runs.ts';
 
 const NOW = new Date('2026-11-30T03:00:00Z');
 const LOOK = 'meshctl clustermesh status --context a,b';
@@ -38,10 +38,11 @@ describe('the marks of runs', () => {
 
   it('tell which run it is, on which machine, since when and how far', () => {
     const apply = lease(applyLeaseRef('kube-system'));
-    apply.metadata.annotations = workingAnnotation('r', { ...hold(40_000), isRollingBack: false }) as Record<
-      string,
-      string
-    >;
+    apply.metadata.annotations = workingAnnotation('r', {
+      command: 'apply',
+      ...hold(40_000),
+      isRollingBack: false,
+    }) as Record<string, string>;
     const doing = 'Phase 2 of 5: replace the present CA with the new one';
     expect(runsMarked({ rotation: rotation(hold(40_000, { doing })), apply }, NOW)).toEqual([
       { ...RUN, doing },
@@ -55,6 +56,27 @@ describe('the marks of runs', () => {
     const staleOf = (leftMs: number) =>
       runsMarked({ rotation: rotation(hold(leftMs)), apply: undefined }, NOW)[0]?.stale;
     expect([staleOf(-1), staleOf(1), staleOf(86_400_000)]).toEqual([true, undefined, true]);
+  });
+
+  it.each<[own: string[] | undefined, peers: string[] | undefined, is: boolean]>([
+    [undefined, ['a'], true],
+    [['a'], undefined, true],
+    [['a', 'b'], ['b'], true],
+    [['a'], ['b'], false],
+    // Who counts on no peer, as enable, is told by no run that is about peers alone.
+    [['a'], [], false],
+  ])('what a run that is about %j does is what one stands on that is about %j: %s', (own, peers, is) => {
+    expect(isAbout({ peers: own }, peers)).toBe(is);
+  });
+
+  it('a mark tells its command and its peers; one of a former version is of apply, about all that is there', () => {
+    const marked = (annotations: Record<string, string | null>) =>
+      markedRuns({ ...lease(applyLeaseRef('kube-system')), metadata: { name: 'l', annotations } } as KubeObject);
+    const known = { ...hold(40_000), isRollingBack: false };
+    const mark = { ...known, command: 'disconnect' as const, peers: ['b'] };
+    expect(marked(workingAnnotation('r', mark))).toEqual([mark]);
+    const former = { 'meshctl.io/apply-run.r': JSON.stringify(known) };
+    expect(marked(former)).toEqual([{ ...known, command: 'apply' }]);
   });
 });
 

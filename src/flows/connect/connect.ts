@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { hostPort } from '../../mesh/apiserver/endpoints.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
+import { type Direction, dialingSecret, peersByDirections } from '../../mesh/connect/direction.ts';
 import type { WayBack } from '../../mesh/connect/way-back.ts';
 import { counted } from '../../mesh/counted.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
@@ -24,7 +24,7 @@ import { rollBackClusters } from '../write/roll-back.ts';
 import { spareOthers } from '../write/spare-others.ts';
 import { requireStanding } from '../write/still-standing.ts';
 import { warnOfMovedPods } from '../write/where-pods-are.ts';
-import { relyOn } from '../write/working-run.ts';
+import { relyOn, type WorkingClusters } from '../write/working-run.ts';
 import { awaitDrained } from './await-drained.ts';
 import type { PreparedConnect } from './plan-dials.ts';
 import type { ConnectOptions } from './prepare-connect.ts';
@@ -49,6 +49,8 @@ export interface ConnectOutcome {
 export interface ConnectRunOptions extends Pick<ConnectOptions, 'parallel' | 'proof' | 'proofMs' | 'rollback'> {
   /** Of a run that this is a part of. */
   account?: RunAccount | undefined;
+  /** By which it says that it is at work. Default: by nothing, as what others have found and dial by is spared anyway. */
+  working?: WorkingClusters | undefined;
   /** Instead of the proof through the API servers. */
   oneSided?: OneSidedProofs | undefined;
 }
@@ -141,21 +143,31 @@ async function carryOut(
         (target) => nudgePods(flow, target, { pods: 'apiserver-and-agents' }),
       ),
     );
-    await relyOn(flow, targets, options.parallel, options.account?.run);
+    // What another run is to leave for this one's sake has to be proved first.
+    await options.oneSided?.dialled();
+    const { parallel, account, working } = options;
+    await relyOn(flow, targets, {
+      parallel,
+      own: account?.run ?? working?.run,
+      peersOf: peersByDirections(directions),
+    });
     await requireStanding(targets, directions, options.parallel);
     const switched = await warnOfSwitched(flow, prepared, options.parallel);
-    await options.oneSided?.dialled();
     switched.push(...(await warnOfMovedPods(flow, targets, prepared.effects)));
     return { steps: writer.steps, held, switched };
   } catch (error) {
     // Who it is a part of takes it back, and spares what is to stay.
     if (options.account) throw error;
+    const isBack = options.rollback !== false && writer.journals.some(({ entries }) => entries.length > 0);
+    // First: whoever finds this run's work from then on is told.
+    const inUse = isBack ? await options.working?.beginRollback() : undefined;
     const spared =
       options.rollback === false ? undefined : await spareOthers(flow, targets, directions, writer.journals);
     const wayBackOf = (context: string) =>
       options.oneSided?.wayBack ?? wayBack(directions, context, spared?.has(context));
     await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,
+      inUse,
       isAll: options.oneSided === undefined,
       mounted: true,
       parallel: options.parallel,

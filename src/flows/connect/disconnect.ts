@@ -9,10 +9,12 @@ import { KVSTOREMESH_PEERS_SECRET } from '../../mesh/objects/names.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
-import { createClusterWriter } from '../write/apply-clusters.ts';
+import { createClusterWriter, targetsOfSteps } from '../write/apply-clusters.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
+import { requireParted } from '../write/still-standing.ts';
 import { warnOfMovedPods } from '../write/where-pods-are.ts';
+import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
 import { awaitParted } from './await-parted.ts';
 import type { DisconnectOptions, PreparedDisconnect } from './prepare-disconnect.ts';
 import { readServerCertificates, renewedSince } from './renewed-meanwhile.ts';
@@ -35,8 +37,12 @@ export async function disconnectClusters(
   prepared: PreparedDisconnect,
   options: DisconnectOptions,
 ): Promise<DisconnectOutcome> {
-  const { targets, plan, partings } = prepared;
+  const { targets, plan } = prepared;
+  const { command = 'disconnect', account, parallel } = options;
+  const { peersOf, read } = partedIn(prepared);
+  const run = { command, targets: read, peersOf };
   if (plan.steps.every(({ action }) => action === 'keep')) {
+    if (!account) await whileAtWork(flow, { ...run, written: [] }, () => relyOnParted(flow, prepared, parallel));
     options.onWritten?.();
     const unseen = await awaitNothing(flow, prepared, options);
     for (const warning of unseen) flow.progress.warn(warning);
@@ -47,30 +53,11 @@ export async function disconnectClusters(
       verified: unseen.length === 0,
     };
   }
-  await requireNoRotation(flow, targets, plan.steps, { parallel: options.parallel });
-  const writer = createClusterWriter(flow, targets, options.parallel, options.account);
-  const shown = await readServerCertificates(targets, options.parallel);
-  try {
-    const what = prepared.partings.length > 0 ? 'the peers' : 'what is left';
-    await during(flow, { doing: `Removing ${what}`, done: `Removed ${what}` }, () =>
-      writer.write(plan.steps, asPlanned, (target) =>
-        nudgePods(flow, target, { pods: 'apiserver-and-agents', withdraw: true }),
-      ),
-    );
-  } catch (error) {
-    if (options.account) throw error;
-    await rollBackClusters(flow, targets, writer.journals, error, {
-      rollback: options.rollback,
-      mounted: true,
-      parallel: options.parallel,
-      mend: options.mend ?? ((context) => mendCommand(partings, context)),
-      resumes: (context) => options.mend !== undefined || partedAtHand(partings, context).length === 0,
-    });
-    const isRestored = options.rollback !== false && writer.journals.some(({ entries }) => entries.length > 0);
-    if (isRestored)
-      sayRenewed(flow, partings, renewedSince(shown, await readServerCertificates(targets, options.parallel)));
-    throw error;
-  }
+  await requireNoRotation(flow, targets, plan.steps, { parallel });
+  const written = options.rollback === false ? [] : targetsOfSteps(targets, plan.steps);
+  const steps = await (account
+    ? writePartings(flow, prepared, options)
+    : whileAtWork(flow, { ...run, written }, (working) => writePartings(flow, prepared, options, working)));
   options.onWritten?.();
   if (drains(prepared)) {
     flow.progress.info(
@@ -81,7 +68,62 @@ export async function disconnectClusters(
   for (const warning of unseen) flow.progress.warn(warning);
   const moved = await warnOfMovedPods(flow, targets, prepared.effects);
   const warnings = [...prepared.warnings, ...unseen, ...moved];
-  return { parted: prepared.parted, steps: writer.steps, warnings, verified: unseen.length === 0 };
+  return { parted: prepared.parted, steps, warnings, verified: unseen.length === 0 };
+}
+
+/** Writes all of it, or puts every cluster back, but for those where another run stands on what it finds there. */
+async function writePartings(
+  flow: Flow,
+  prepared: PreparedDisconnect,
+  options: DisconnectOptions,
+  working?: WorkingClusters,
+): Promise<readonly Step[]> {
+  const { targets, plan, partings } = prepared;
+  const writer = createClusterWriter(flow, targets, options.parallel, options.account);
+  const shown = await readServerCertificates(targets, options.parallel);
+  try {
+    const what = partings.length > 0 ? 'the peers' : 'what is left';
+    await during(flow, { doing: `Removing ${what}`, done: `Removed ${what}` }, () =>
+      writer.write(plan.steps, asPlanned, (target) =>
+        nudgePods(flow, target, { pods: 'apiserver-and-agents', withdraw: true }),
+      ),
+    );
+    // Whoever it is a part of has seen to that. All is written by now: who stops it here does not want it back.
+    if (!options.account)
+      await relyOnParted(flow, prepared, options.parallel, working?.run).catch((error: unknown) => {
+        if (!(error instanceof MeshctlError) || error.code !== 'Interrupted') throw error;
+      });
+    return writer.steps;
+  } catch (error) {
+    if (options.account) throw error;
+    const isBack = options.rollback !== false && writer.journals.some(({ entries }) => entries.length > 0);
+    await rollBackClusters(flow, targets, writer.journals, error, {
+      rollback: options.rollback,
+      inUse: isBack ? await working?.beginRollback() : undefined,
+      mounted: true,
+      parallel: options.parallel,
+      mend: options.mend ?? ((context) => mendCommand(partings, context)),
+      resumes: (context) => options.mend !== undefined || partedAtHand(partings, context).length === 0,
+    });
+    if (isBack)
+      sayRenewed(flow, partings, renewedSince(shown, await readServerCertificates(targets, options.parallel)));
+    throw error;
+  }
+}
+
+/** What it has found gone may be another run's work, which is taken back if that one fails: it is to be left to this one. */
+async function relyOnParted(flow: Flow, prepared: PreparedDisconnect, parallel: number, own?: string): Promise<void> {
+  const { peersOf, read } = partedIn(prepared);
+  const shared = await relyOn(flow, read, { parallel, own, peersOf });
+  if (shared.length > 0) await requireParted(read, prepared.partings, parallel);
+}
+
+/** The clusters that were read, without those that are given up as dead, and from whom each of them parts. */
+function partedIn({ targets, partings }: Pick<PreparedDisconnect, 'targets' | 'partings'>) {
+  return {
+    read: targets.filter(({ client }) => partingOf(partings, client.context) !== undefined),
+    peersOf: (context: string) => peersOfParting(partings, context),
+  };
 }
 
 /**

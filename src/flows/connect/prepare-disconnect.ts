@@ -28,6 +28,7 @@ import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
 import { hasMarkedFiles } from '../../mesh/rotation/unfinished-rotation.ts';
+import type { WorkingCommand } from '../../mesh/working-runs.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitationsEnding } from '../invitation/pending.ts';
 import { firstFailure, isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
@@ -56,8 +57,10 @@ export interface DisconnectOptions {
   spare?: boolean | undefined;
   /** Names of further peers of the source, which it forgets by itself: those that are destinations too are told as well. */
   named?: readonly string[] | undefined;
-  /** Of a run that this is a part of. */
+  /** Of a run that this is a part of, whose work is taken back as a whole. */
   account?: RunAccount | undefined;
+  /** As what it says that it is at work. Default: disconnect. */
+  command?: WorkingCommand | undefined;
   /** Hears that all is written, before it is waited for: from then on nothing is put back. */
   onWritten?: (() => void) | undefined;
 }

@@ -180,7 +180,10 @@ async function enableIn(
   if (draft.authority.replaces) await nudgePods(flow, target, { pods: 'apiserver-and-agents', all: true });
   await awaitRollout(flow, target, options.waitMs);
   warnings.push(...(await proveReissued(flow, target, final, { steps: rest, waitMs: options.waitMs })));
-  if (![...foundation, ...rest].every(isChange)) await relyOn(flow, [target], 1, run);
+  if (![...foundation, ...rest].every(isChange)) {
+    // Of peers it stands on nothing: who takes those away or back is another matter.
+    await relyOn(flow, [target], { parallel: 1, own: run, peersOf: () => [] });
+  }
   await requireThere(target, [...foundation, ...rest]);
   if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)
     warnings.push(...(await warnOfUnmoved(flow, target, options.others ?? [])));

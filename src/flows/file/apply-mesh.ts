@@ -22,7 +22,7 @@ import { createClusterWriter, type RunAccount } from '../write/apply-clusters.ts
 import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { requireStanding, requireThere } from '../write/still-standing.ts';
-import { clearDeadMarks, relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
+import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
 import { awaitKept } from './await-kept.ts';
 import { clustersInUse } from './clusters-in-use.ts';
 import { planConnections } from './plan-connections.ts';
@@ -63,11 +63,10 @@ export async function applyMesh(
   options: ApplyMeshOptions,
 ): Promise<AppliedMesh> {
   const written = options.rollback ? changedTargets(prepared, prune) : [];
-  const applied = await whileAtWork(flow, written, (working) =>
+  const targets = targetsOf(prepared, prune);
+  return whileAtWork(flow, { command: 'apply', targets, written }, (working) =>
     applyAtWork(flow, prepared, prune, { ...options, working }),
   );
-  await clearDeadMarks(targetsOf(prepared, prune).filter((target) => !written.includes(target)));
-  return applied;
 }
 
 async function applyAtWork(
@@ -254,7 +253,8 @@ async function relyOnKept(
   { account, parallel }: RunOptions,
 ): Promise<void> {
   const targets = members.map(({ target }) => target);
-  const shared = await relyOn(flow, targets, parallel, account.run);
+  // Whatever its connections are, what they stand on is to stay.
+  const shared = await relyOn(flow, targets, { parallel, own: account.run });
   if (shared.length === 0) return;
   for (const { member, draft } of kept) {
     if (shared.includes(member.target.client.context)) await requireThere(member.target, draft.plan.steps);

@@ -2,11 +2,12 @@ import { meshctlCommand } from '../../mesh/command-line.ts';
 import { managesUsers } from '../../mesh/connect/credentials.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { wayBackOf } from '../../mesh/invitation/revocation.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
+import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { connectClusters, type OneSidedProofs } from '../connect/connect.ts';
 import { untilSettled } from '../etcd/ask-etcd.ts';
 import { readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow } from '../flow.ts';
+import { whileAtWork } from '../write/working-run.ts';
 import type { PreparedAccept } from './prepare-accept.ts';
 import { proveDialled } from './prove-dialled.ts';
 
@@ -52,7 +53,12 @@ export async function acceptMessage(
     },
     wayBack: wayBackOf(message, prepared.own.snapshot),
   };
-  const { steps } = await connectClusters(flow, connect, { rollback, proofMs, parallel: 1, oneSided });
+  const planned = [...connect.serve.steps, ...connect.dial.steps];
+  const written = rollback !== false && planned.some(isChange) ? [target] : [];
+  const run = { command: 'accept' as const, targets: [target], written, peersOf: () => [prepared.peer.identity.name] };
+  const { steps } = await whileAtWork(flow, run, (working) =>
+    connectClusters(flow, connect, { rollback, proofMs, parallel: 1, oneSided, working }),
+  );
   return { steps, unproved };
 }
 

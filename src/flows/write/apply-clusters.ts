@@ -31,6 +31,12 @@ export interface ClusterWriter {
   ): Promise<void>;
 }
 
+/** The clusters that steps change something in. */
+export function targetsOfSteps(targets: readonly Target[], steps: readonly Step[]): Target[] {
+  const changed = new Set(steps.filter(isChange).map(({ cluster }) => cluster));
+  return targets.filter(({ client }) => changed.has(client.context));
+}
+
 /**
  * @param parallel clusters at a time
  * @param account of a run of several parts; absent: the writes are all of it

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { managesUsers } from '../../mesh/connect/credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
+import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { ownUsersOf } from '../../mesh/connect/serve-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, keyOf } from '../../mesh/objects/kube-object.ts';
@@ -13,6 +14,8 @@ import {
 } from '../../mesh/objects/names.ts';
 import { secretText } from '../../mesh/objects/secret-data.ts';
 import { groupBy } from '../../mesh/pairs.ts';
+import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
+import { ownUser, PEER_SECRETS } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/users/remote-users.ts';
 import { isGoing } from '../../mesh/plan/going.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
@@ -50,6 +53,46 @@ export async function requireStanding(
     hint: 'Find out who else changes these clusters, then run the same command again.',
     details: { missing: [first, ...others] },
   });
+}
+
+/**
+ * The same of clusters that have parted: nobody is to dial, or to be let in, whom the run has found gone or has taken out.
+ * @throws MeshctlError `Conflict`, naming what is there again
+ */
+export async function requireParted(
+  targets: readonly Target[],
+  partings: readonly Parting[],
+  parallel: number,
+): Promise<void> {
+  const limit = pLimit(parallel);
+  const looks = partings.flatMap((parting) => {
+    const { context } = parting.snapshot;
+    const target = targets.find(({ client }) => client.context === context);
+    return target
+      ? [limit(async () => (await presentIn(target, parting)).map((what) => `context "${context}": ${what}`))]
+      : [];
+  });
+  const present = (await Promise.all(looks)).flat();
+  if (present.length === 0) return;
+  throw new MeshctlError('Conflict', `${present.join('; ')}: someone else has put it there again meanwhile`, {
+    hint: 'Find out who else changes these clusters, then run the same command again.',
+    details: { present },
+  });
+}
+
+async function presentIn({ client, namespace }: Target, { snapshot, undialled, unserved }: Parting): Promise<string[]> {
+  const files = PEER_SECRETS.map(async (name) => {
+    const ref = secretRef(namespace, name);
+    const live = undialled.length > 0 ? await client.get(ref) : undefined;
+    return undialled
+      .filter((peer) => secretText(live, peer) !== undefined)
+      .map((peer) => `${peer} in ${describeRef(ref)}`);
+  });
+  const ref = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
+  const users = unserved.map(remoteUserName).filter((user) => user !== ownUser(snapshot));
+  const list = users.length > 0 ? await client.get(ref) : undefined;
+  const letIn = users.filter((user) => list && userRole(list, user) === REMOTE_ROLE);
+  return [...(await Promise.all(files)).flat(), ...letIn.map((user) => `user ${user} in ${describeRef(ref)}`)];
 }
 
 /**

@@ -10,7 +10,7 @@ import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts'
 import { applyLeaseRef } from '../../mesh/objects/names.ts';
 import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
-import { markedRuns, type WorkingRun, workingAnnotation } from '../../mesh/working-runs.ts';
+import { isAbout, markedRuns, type WorkingRun, workingAnnotation } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
 import { hasEnded } from '../own-process.ts';
 import { allOrFirstError } from '../parallel.ts';
@@ -40,13 +40,35 @@ export interface WorkingClusters {
 /**
  * Says in clusters that a run is at work there, for as long as it is. Where that cannot be written, the run goes on all the same, and
  * that is said.
+ * @param run.written of its clusters those that it writes to, and may take that back
  */
 export async function whileAtWork<T>(
   flow: Flow,
-  targets: readonly Target[],
+  {
+    targets,
+    written,
+    ...run
+  }: { targets: readonly Target[]; written: readonly Target[] } & AboutPeers & Pick<WorkingRun, 'command'>,
   work: (clusters: WorkingClusters) => Promise<T>,
 ): Promise<T> {
-  const mark = beginRun(flow);
+  const done = await whileMarked(flow, written, { ...beginRun(flow), ...run }, work);
+  await clearDeadMarks(targets.filter((target) => !written.includes(target)));
+  return done;
+}
+
+/** Of a run that is about some peers of a cluster alone: their names, by its context. */
+interface AboutPeers {
+  peersOf?: ((context: string) => readonly string[]) | undefined;
+}
+
+type WorkingMark = RunMark & AboutPeers & Pick<WorkingRun, 'command'>;
+
+async function whileMarked<T>(
+  flow: Flow,
+  targets: readonly Target[],
+  mark: WorkingMark,
+  work: (clusters: WorkingClusters) => Promise<T>,
+): Promise<T> {
   const limit = pLimit(MARKED_AT_A_TIME);
   const marked: { target: Target; end: () => Promise<void> }[] = [];
   const begin = async (target: Target) => {
@@ -92,7 +114,7 @@ const RELIED_ON = (host: string) =>
   `left as it is, because another run, on ${host}, has found there meanwhile what is wanted, and counts on it`;
 const UNSEEN = 'left as it is, because it could not be seen whether another run counts on it by now';
 
-async function whoReliesOn(target: Target, mark: RunMark): Promise<[string, string][]> {
+async function whoReliesOn(target: Target, mark: WorkingMark): Promise<[string, string][]> {
   const { context } = target.client;
   let by: string | undefined;
   try {
@@ -116,7 +138,7 @@ async function whoReliesOn(target: Target, mark: RunMark): Promise<[string, stri
 /** Writes a run's own mark from what is there of it, at that very version: another run may say something in it. */
 async function writeOwn(
   target: Target,
-  mark: RunMark,
+  mark: WorkingMark,
   edit: (own: WorkingRun) => WorkingRun,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -125,7 +147,10 @@ async function writeOwn(
   await whileOthersWrite(async () => {
     const live = await client.get(ref, { signal });
     const known = markedRuns(live).find(({ run }) => run === mark.run);
-    const own = edit({ isRollingBack: false, ...known, ...markedBy(mark, target) });
+    const { command } = mark;
+    const peers = mark.peersOf?.(client.context);
+    const said = { command, ...(peers ? { peers } : {}), isRollingBack: false };
+    const own = edit({ ...said, ...known, ...markedBy(mark, target) });
     const annotations = workingAnnotation(mark.run, own);
     if (live) {
       await client.patch(
@@ -157,7 +182,7 @@ function withdraw({ client, namespace }: Target, { run: own }: RunMark): Promise
  * Takes the marks of runs away that have died, where this one had nothing to write, by which they would have gone with its own. Where
  * there is none, nothing is written; where that is not possible, it is no failure.
  */
-export async function clearDeadMarks(targets: readonly Target[]): Promise<void> {
+async function clearDeadMarks(targets: readonly Target[]): Promise<void> {
   const limit = pLimit(MARKED_AT_A_TIME);
   const clear = ({ client, namespace }: Target) => {
     const ref = applyLeaseRef(namespace);
@@ -178,26 +203,34 @@ export async function clearDeadMarks(targets: readonly Target[]): Promise<void> 
 /**
  * Says, of what a run has found whole, that it counts on it, where another one is at work that may take it back. Whoever calls this
  * looks at it once more afterwards: that one may have been through with it by then.
- * @param own this run, where it says itself that it is at work
+ * @param options.own this run, where it says itself that it is at work
+ * @param options.peersOf the peers of each cluster by which it counts on anything; absent: on all that is there
  * @returns the contexts where it was said
  * @throws MeshctlError `Conflict` where another one is taking its work back
  */
 export async function relyOn(
   flow: Flow,
   targets: readonly Target[],
-  parallel: number,
-  own?: string,
+  { parallel, own, peersOf }: { parallel: number; own?: string | undefined } & AboutPeers,
 ): Promise<readonly string[]> {
   const limit = pLimit(parallel);
-  const said = await Promise.all(targets.map((target) => limit(() => relyOnOthers(flow, target, own))));
+  const said = await Promise.all(
+    targets.map((target) => limit(() => relyOnOthers(flow, target, own, peersOf?.(target.client.context)))),
+  );
   return said.flat();
 }
 
-async function relyOnOthers({ progress }: Flow, target: Target, own: string | undefined): Promise<string[]> {
+async function relyOnOthers(
+  { progress }: Flow,
+  target: Target,
+  own: string | undefined,
+  peers: readonly string[] | undefined,
+): Promise<string[]> {
   const { client, namespace } = target;
   const { context } = client;
   const ref = applyLeaseRef(namespace);
-  const isOther = (one: WorkingRun) => one.run !== own && isAlive(one, client.now()) && !hasEnded(one);
+  const isOther = (one: WorkingRun) =>
+    one.run !== own && isAbout(one, peers) && isAlive(one, client.now()) && !hasEnded(one);
   let working: WorkingRun[] = [];
   try {
     await whileOthersWrite(async () => {
@@ -218,7 +251,7 @@ async function relyOnOthers({ progress }: Flow, target: Target, own: string | un
     // Whoever may not look at it learns nothing of it.
     if (other)
       progress.warn(
-        `${error.message}: apply, on ${other.host}, is at work in context "${context}", and takes what it has made there away again if it fails → Wait until it has ended, then run the same command again.`,
+        `${error.message}: ${other.command}, on ${other.host}, is at work in context "${context}", and takes what it has made there away again if it fails → Wait until it has ended, then run the same command again.`,
       );
     return [];
   }
@@ -226,10 +259,10 @@ async function relyOnOthers({ progress }: Flow, target: Target, own: string | un
 }
 
 function takesBack(context: string, object: string, other: WorkingRun): MeshctlError {
-  const { host, until } = other;
+  const { command, host, until } = other;
   return new MeshctlError(
     'Conflict',
-    `context "${context}": another run, apply on ${host}, has failed and takes back what it has made there, which this one has found`,
+    `context "${context}": another run, ${command} on ${host}, has failed and takes back what it has made there, which this one has found`,
     {
       hint: `Wait until it has ended, then run the same command again; one that was killed counts until ${until.toISOString()} at most.`,
       details: heldByDetails({ context, object }, other),

@@ -207,3 +207,15 @@ export function dialledHosts({ server, endpoint }: Direction): string[] {
   if (endpoint.alias) return [meshHostname(server.identity.name)];
   return [...new Set(endpoint.addresses.map((address) => splitHostPort(address).host))];
 }
+
+/** Of a cluster, by its context, the names of those that dial it or that it dials. */
+export function peersByDirections(directions: readonly Direction[]): (context: string) => string[] {
+  return (context) => [
+    ...new Set(
+      directions.flatMap(({ client, server }) => [
+        ...(client.snapshot.context === context ? [server.identity.name] : []),
+        ...(server.snapshot.context === context ? [client.identity.name] : []),
+      ]),
+    ),
+  ];
+}

@@ -47,6 +47,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
       { ...prepared, warnings: known },
       {
         parallel: 1,
+        command: 'invitations revoke',
         rollback: flags.rollback,
         mend: (name) => revokeCommand(name, id),
         waitMs: prepared.partings.length > 0 ? flags.waitDuration : undefined,
