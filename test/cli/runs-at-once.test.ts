@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { applyLeaseRef } from '../../src/mesh/objects/names.ts';
+import { markedRuns } from '../../src/mesh/working-runs.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { briskClock, NEVER_BACK } from '../support/brisk-clock.ts';
 import type { CliOptions, CliResult } from '../support/cli.ts';
@@ -338,4 +339,27 @@ describe('what a disconnect has taken out, and another one has found gone,', () 
     expect(other?.stderr).toMatch(/another run, disconnect on \S+, has failed and takes back what it has made there/);
     expect(isParted()).toEqual([expect.any(String), expect.any(String)]);
   });
+});
+
+it('a disable that is cut off once it has parted its cluster is named by status until it is run again', async () => {
+  expect((await clusters.meshctl(connect('mesh-1', 'mesh-2'))).exitCode).toBe(0);
+  const ofStatus = ['clustermesh', 'status', '--context', 'mesh-1', '-o', 'json'];
+  const runsIn = async () => (JSON.parse((await clusters.meshctl(ofStatus)).stdout) as { runs?: unknown }).runs;
+  const disable = () => clusters.meshctl(['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', '--yes']);
+  let isCut = false;
+  clusters.fault = async ({ context, verb, resource }) => {
+    // What it asks an API server about before it begins is let.
+    const isParted = secretOf(1, 'cilium-kvstoremesh')?.['mesh-1'] === undefined;
+    isCut ||= isParted && context === 'mesh-1' && resource === 'deployments' && verb === 'delete';
+    if (isCut) throw new ApiError(403, 'Forbidden', 'not now');
+    return undefined;
+  };
+  expect((await disable()).exitCode).not.toBe(0);
+  clusters.fault = undefined;
+  expect(secretOf(1, 'cilium-kvstoremesh')?.['mesh-1']).toBeUndefined();
+  expect(await runsIn()).toEqual([expect.objectContaining({ command: 'disable' })]);
+  expect((await disable()).exitCode).toBe(0);
+  // The process of the one that was cut off is alive here: nobody takes its mark away.
+  const marks = clusters.clusters.map(({ store }) => markedRuns(store.get(applyLeaseRef('kube-system'))).length);
+  expect(marks).toEqual([1, 0, 0]);
 });

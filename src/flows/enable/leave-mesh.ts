@@ -10,8 +10,10 @@ import { clustersOfParting, type PreparedDisconnect, prepareDisconnect } from '.
 import type { Flow, Target } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import type { EndingDials } from '../services/read-lost-backends.ts';
+import { targetsOfSteps } from '../write/apply-clusters.ts';
 import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { tellChanged } from '../write/tell-changed.ts';
+import { whileAtWork } from '../write/working-run.ts';
 import { type DisableDraft, type DisableOptions, disableCluster, draftAsAgreed } from './disable.ts';
 import { sayTurns, turnAccount } from './leaving-turns.ts';
 
@@ -165,7 +167,14 @@ export async function leaveInTurn(
  * Disconnects a cluster, then removes what enable has made: an agent that still dials what is gone would report it as failing.
  * @throws MeshctlError why it could not
  */
-async function leaveMesh(
+async function leaveMesh(flow: Flow, one: LeavingCluster, options: DisableOptions): Promise<LeaveOutcome> {
+  const targets = [one.target];
+  // Killed in between, it leaves a cluster that has no peer and is not disabled: its mark there tells whoever looks.
+  const run = { command: 'disable' as const, targets, written: targetsOfSteps(targets, leavingSteps(one)) };
+  return whileAtWork(flow, { ...run, peersOf: () => [] }, () => leaveAtWork(flow, one, options));
+}
+
+async function leaveAtWork(
   flow: Flow,
   { target, draft, peers }: LeavingCluster,
   options: DisableOptions,
@@ -181,7 +190,8 @@ async function leaveMesh(
   const onRemoved = () => {
     isRemoved = true;
   };
-  const parting = { parallel: PARALLEL, waitMs: options.waitMs, leaving: [context], onWritten };
+  const { waitMs } = options;
+  const parting = { parallel: PARALLEL, waitMs, leaving: [context], onWritten, command: 'disable' as const };
   try {
     const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, parting));
     const final = await disableCluster(flow, target, draft, { ...options, onRemoved });
