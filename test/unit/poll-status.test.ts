@@ -6,6 +6,7 @@ import { lookAtClusters, waitForHealth, watchStatus, withContested } from '../..
 import type { ClusterClient } from '../../src/kube/client.ts';
 import type { ExecOptions, ExecResult } from '../../src/kube/exec.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
+import type { InvitationStanding } from '../../src/mesh/invitation/record.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import { hearsOf } from '../../src/mesh/status/links.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
@@ -152,14 +153,23 @@ describe('a wait for clusters that are connected to none', () => {
   ];
   const LONG_MS = 300_000;
 
-  async function waited(objects: readonly KubeObject[], invitations?: 'unread', waitMs = LONG_MS) {
+  const invitation: InvitationStanding = {
+    ...{ id: 'abc', role: 'inviter', peer: 'mesh-2', state: 'invited' },
+    ...{ waitsFor: 'the reply of the owner of "mesh-2"', next: 'meshctl clustermesh accept --context one reply.yaml' },
+  };
+
+  async function waited(objects: readonly KubeObject[], invitations?: 'unread' | 'open', waitMs = LONG_MS) {
     const warned: string[] = [];
     const clock = briskClock();
     const { target } = clusterOf({ objects, peers: [] });
     const progress = { ...flow.progress, warn: (words: string) => void warned.push(words) };
     const before = clock.ms();
     const withInvitations = async (report: StatusReport) =>
-      invitations ? { ...report, invitationsUnread: true as const } : report;
+      invitations === 'open'
+        ? { ...report, invitations: [invitation] }
+        : invitations
+          ? { ...report, invitationsUnread: true as const }
+          : report;
     const look = await waitForHealth({ ...flow, clock, progress }, [target], { ...options, withInvitations }, waitMs);
     return { look, warned, ms: clock.ms() - before };
   }
@@ -185,7 +195,21 @@ describe('a wait for clusters that are connected to none', () => {
     expect(look.reports).toMatchObject([{ healthy: false }]);
   });
 
-  test.each<[string, readonly KubeObject[], 'unread'?]>([
+  // What the other owner sends is a message: that this one accepts it is no matter of waiting.
+  test.each<[string, readonly KubeObject[]]>([
+    ['nobody is let in yet', COMING],
+    ['the one who is invited is let in', [...COMING, users('remote-mesh-2')]],
+  ])('says at once for which message an open invitation waits, and ends: %s', async (_what, objects) => {
+    const { look, warned, ms } = await waited(objects, 'open');
+    expect(
+      warned.filter((words) => /invitation abc waits for the reply .* → meshctl clustermesh accept /.test(words)),
+    ).toHaveLength(1);
+    expect(ms).toBeLessThan(60_000);
+    expect(look.reports).toMatchObject([{ healthy: false }]);
+  });
+
+  test.each<[string, readonly KubeObject[], ('unread' | 'open')?]>([
+    ['somebody else than who is invited has been let in', [...COMING, users('remote-mesh-3')], 'open'],
     ['somebody has been let in', [...COMING, users('remote-mesh-2')]],
     ['it is being enabled', [config, serviceObject({})]],
     ['somebody may be invited', COMING, 'unread'],

@@ -15,7 +15,7 @@ import {
   type StatusReport,
 } from '../../mesh/status/status.ts';
 import { adviseMesh } from '../../mesh/status/status-reasons.ts';
-import { awaitsNobody, howToBegin } from '../../mesh/status/whom-to-join.ts';
+import { awaitsNobody, howToBegin, saysAlone } from '../../mesh/status/whom-to-join.ts';
 
 /** One look at several clusters. */
 interface Looked {
@@ -143,7 +143,7 @@ export function mendsAlone({ id }: Fault): boolean {
 
 /**
  * Clusters that no waiting connects. None as long as one does not answer, which may have them on record.
- * @param withInvitations reads those of a cluster, for which somebody may come
+ * @param withInvitations reads those of a cluster: whom they let in is to be a peer once its operator has accepted a message
  */
 export async function forlornAmong(
   polled: readonly PolledCluster[],
@@ -153,14 +153,11 @@ export async function forlornAmong(
   if (unreachable.length > 0) return [];
   const isBeingEnabled = ({ context, enabled }: StatusReport) =>
     !enabled && polled.some(({ snapshot }) => snapshot.context === context && apiserverService(snapshot) !== undefined);
-  const alone = reports.filter((report) => awaitsNobody(report) && !isBeingEnabled(report));
+  // Who is let in may be so by an invitation.
+  const alone = reports.filter((report) => isAlone(report) && !isBeingEnabled(report));
   const told = await Promise.all(alone.map(async (report) => (withInvitations ? withInvitations(report) : report)));
   return told.filter(awaitsNobody).flatMap((report) => {
-    const { context, enabled } = report;
     const hint = howToBegin(report, reports);
-    const says = enabled
-      ? 'it is connected to no cluster, and none is on record as its peer'
-      : 'Cluster Mesh is not enabled';
-    return hint === undefined ? [] : [{ context, says, hint }];
+    return hint === undefined ? [] : [{ context: report.context, says: saysAlone(report), hint }];
   });
 }

@@ -33,7 +33,7 @@ import {
 export type StatusOptions = Omit<PollOptions, 'onProgress' | 'redial'>;
 
 export interface HealthWaitOptions extends StatusOptions {
-  /** The report with the invitations of its cluster: whoever is invited may come although nobody is connected yet. */
+  /** The report with the invitations of its cluster: whom they let in is connected by its operator, and not by waiting. */
   withInvitations?: ((report: StatusReport) => Promise<StatusReport>) | undefined;
   /** Hears of each look as it was seen, without why: who is interrupted has nothing else. */
   onLook?: ((look: Look) => void) | undefined;

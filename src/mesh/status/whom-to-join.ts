@@ -45,12 +45,25 @@ export function joinAll(alone: readonly StatusReport[]): string | undefined {
 
 /**
  * Whether a cluster has nothing to do with any other one, and nobody is to change that, by what it or another one that was asked
- * has on record: no user, no former peer, no invitation. Waiting connects it to nobody.
+ * has on record: no user, no former peer. Waiting connects it to nobody. Nor does it whom an invitation is about: what the other owner
+ * does is a message, and with that it is the operator of this cluster who goes on.
  */
 export function awaitsNobody(report: StatusReport): boolean {
   const { admits = [], onRecord, ofOthers = [], invitations = [], invitationsUnread } = report;
-  const expected = [...admits, ...ofOthers, ...invitations];
-  return isAlone(report) && expected.length === 0 && onRecord === undefined && !invitationsUnread;
+  const isInvited = (peer: string) => invitations.some((one) => one.peer === peer);
+  const isExpected = [...admits, ...ofOthers].some((peer) => !isInvited(peer));
+  const isOnRecord = onRecord !== undefined && (onRecord.length === 0 || !onRecord.every(isInvited));
+  return isAlone(report) && !isExpected && !isOnRecord && !invitationsUnread;
+}
+
+/** Why a cluster that awaits nobody is connected to no other, as a clause. */
+export function saysAlone({ enabled, invitations = [] }: Pick<StatusReport, 'enabled' | 'invitations'>): string {
+  if (!enabled) return 'Cluster Mesh is not enabled';
+  const pending = invitations.find(({ waitsFor }) => waitsFor !== undefined);
+  const why = pending
+    ? `invitation ${pending.id} waits for ${pending.waitsFor}, which is a message, and then for you to accept it`
+    : 'none is on record as its peer';
+  return `it is connected to no cluster, and ${why}`;
 }
 
 /** What is known around a cluster that is not part of a mesh. */
