@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
+import { knownRanges, podRangesTo } from '../../src/mesh/cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
@@ -75,6 +76,56 @@ describe('pod-cidr-overlap', () => {
         : [{ severity: 'skip', cluster: 'one', args: { reason: expect.stringContaining(reason) } }];
     expect(found).toMatchObject([{ severity: 'pass' }, ...skips]);
   });
+});
+
+describe('a family that Cilium has off', () => {
+  const SIX = 'fd00:10:244::/56';
+  const MODES = ['kubernetes', 'cluster-pool', 'multi-pool', 'crd', 'eni', 'azure', 'alibabacloud', 'delegated-plugin'];
+  /** Where Kubernetes, pools and subnets have IPv6, the same in all clusters. */
+  const dual = (number: number, ipam: string, hasIpv6: boolean): ClusterSnapshot => {
+    const four = `10.${number}.0.0/16`;
+    const cidrs = [four, SIX];
+    const bare = snapshotOf({ context: `c${number}` });
+    return {
+      ...bare,
+      ciliumConfig: {
+        'cluster-name': `c${number}`,
+        'cluster-id': String(number),
+        ipam,
+        'routing-mode': 'native',
+        'enable-ipv6': String(hasIpv6),
+        'cluster-pool-ipv4-cidr': four,
+        'cluster-pool-ipv6-cidr': SIX,
+        'ipv6-native-routing-cidr': 'fd99::/16',
+      },
+      nodes: bare.nodes.map((node, index) => ({
+        ...node,
+        addresses: [{ type: 'InternalIP', address: `172.18.${number}.${index}` }],
+        podCidrs: cidrs,
+      })),
+      ciliumPodCidrs: cidrs,
+      podPools: cidrs,
+      podSubnets: cidrs.map((cidr) => ({ cidr })),
+      endpointAddresses: [`10.${number}.0.1`, 'fd00:10:244::1'],
+      serviceCidrs: ['10.96.0.0/16', 'fd00:10:244:1::/112'],
+    };
+  };
+  const found = (clusters: ClusterSnapshot[]) =>
+    runChecks(MESH_CHECKS, { clusters, now: NOW, observed: new Map() }).filter(
+      ({ id, severity }) => ['warn', 'fail'].includes(severity) && /overlap|cidr|native-routes/.test(id),
+    );
+
+  it.each(MODES)('has no pods with addresses, and meets nothing (ipam: %s)', (ipam) => {
+    const [off, on] = [dual(1, ipam, false), dual(2, ipam, true)];
+    expect(knownRanges(off).map(({ family }) => family)).toEqual(knownRanges(off).map(() => 4));
+    expect(podRangesTo(on, off).map(({ family }) => family)).toEqual(knownRanges(off).map(() => 4));
+    expect([off, dual(3, ipam, false)].map((cluster) => found([on, cluster]).filter(isAboutIpv6))).toEqual([[], []]);
+    expect(found([off, dual(3, ipam, false)]).filter(isAboutIpv6)).toEqual([]);
+    // The same where it is on is seen.
+    expect(found([on, dual(3, ipam, true)]).filter(isAboutIpv6)).not.toEqual([]);
+  });
+
+  const isAboutIpv6 = ({ args }: { args: unknown }) => JSON.stringify(args).includes('fd00:');
 });
 
 describe('readServiceCidrs', () => {

@@ -1,5 +1,5 @@
 import { apiserverService } from '../apiserver/live.ts';
-import { maskedFamilies, rangeOption, routingMode } from '../cilium/datapath.ts';
+import { ipFamilies, maskedFamilies, rangeOption, routingMode } from '../cilium/datapath.ts';
 import { nodeRanges } from '../cilium/node-addresses.ts';
 import {
   commonRanges,
@@ -222,10 +222,13 @@ function servicesAmongPods({ clusters }: CheckInput, all: readonly ClusterSnapsh
   return clusters.flatMap((cluster) => {
     const { context } = cluster;
     const { ranges, knownFrom } = serviceRanges(cluster);
+    // Kubernetes may have a range of Services of a family that Cilium has off: pods send nothing there.
+    const families = ipFamilies(cluster.ciliumConfig ?? {});
+    const reachable = ranges.filter(({ family }) => families.includes(family));
     return all
       .filter((other) => other !== cluster)
       .flatMap((other): Finding[] => {
-        const overlaps = commonRanges(ranges, knownRanges(other));
+        const overlaps = commonRanges(reachable, knownRanges(other));
         if (overlaps.length === 0) return [];
         return [
           {

@@ -1,5 +1,5 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { type AddressRange, overlap, parseCidr } from './cidr.ts';
+import { type AddressRange, IP_FAMILIES, overlap, parseCidr } from './cidr.ts';
 import { ipFamilies } from './datapath.ts';
 import type { CiliumConfig } from './known-keys.ts';
 
@@ -32,8 +32,18 @@ export function hasAddressesOfCloud({ ipam = '' }: CiliumConfig): boolean {
  * nodes' podCIDRs; `cluster-pool` (the default) and `multi-pool` cut ranges out of pools and write them into CiliumNodes,
  * whatever Kubernetes gave to the nodes; `eni`, `azure` and `alibabacloud` take single addresses of a cloud's subnets; with
  * `crd` someone else lists addresses in CiliumNodes; of a `delegated-plugin` Cilium knows nothing but the addresses that pods have.
+ *
+ * Of a family that Cilium has off no pod has an address, whatever Kubernetes or a pool gives to nodes (pkg/node/sync,
+ * `WaitForNodeInformation`, takes a node's range only where its family is on).
  */
 export function podRanges(snapshot: ClusterSnapshot): PodRanges {
+  const families = ipFamilies(snapshot.ciliumConfig ?? {});
+  const { given, pools, otherwise } = rangesByIpam(snapshot);
+  const isOfPods = ({ family }: AddressRange) => families.includes(family);
+  return { given: given.filter(isOfPods), pools: pools.filter(isOfPods), otherwise };
+}
+
+function rangesByIpam(snapshot: ClusterSnapshot): PodRanges {
   const { ciliumConfig: config, ciliumPodCidrs: own, nodes } = snapshot;
   const ofNodes = nodes.flatMap(({ podCidrs }) => podCidrs);
   if (!config)
@@ -66,9 +76,8 @@ export function podRanges(snapshot: ClusterSnapshot): PodRanges {
   }
   const pools = [
     ...(snapshot.podPools ?? []),
-    // A pool of a family that is off gives nobody an address.
     ...(ipam === 'cluster-pool'
-      ? ipFamilies(config).flatMap((family) => wordsIn(config[`cluster-pool-ipv${family}-cidr`]))
+      ? IP_FAMILIES.flatMap((family) => wordsIn(config[`cluster-pool-ipv${family}-cidr`]))
       : []),
   ];
   return {
