@@ -72,6 +72,39 @@ describe('disable', () => {
     expect((await succeed('disable', '--context', 'mesh-1', '--yes')).stdout).toContain('there is nothing to remove');
   });
 
+  it.each([
+    ['that no one deletes', false],
+    ['that are ending', true],
+  ])('says that pods serve %s, where they are not waited for, also before it is run', async (_what, isGoing) => {
+    const { store, namespace } = cluster(0);
+    const pod = { apiVersion: 'v1', kind: 'Pod', namespace, name: `former-${isGoing}` };
+    const { name } = pod;
+    const finalizers = isGoing ? ['example.com/held'] : [];
+    const labels = { 'k8s-app': 'clustermesh-apiserver' };
+    const spec = { nodeName: 'mesh-1-node-1', containers: [{ name: 'etcd', image: 'x' }] };
+    store.create({ ...pod, metadata: { name, namespace, labels, finalizers }, spec } as unknown as KubeObject, 'test');
+    if (isGoing) store.delete(pod);
+    const says = `pods of kube-system/clustermesh-apiserver are left, which serve as long as they run: ${name} on node mesh-1-node-1`;
+    const way = isGoing ? `wait --for=delete pod/${name}` : `delete pods ${name}`;
+    const disable = ['disable', '--context', 'mesh-1', '--yes'];
+    try {
+      const plan = jsonOf(await succeed(...disable, '--dry-run', '-o', 'json'));
+      expect(plan.warnings).toEqual([expect.stringContaining(says)]);
+      const done = await meshctl(...disable, '--no-wait');
+      expect([done.exitCode, done.stdout]).toEqual([
+        isGoing ? 0 : 1,
+        expect.stringContaining(`⚠️  Cluster Mesh is disabled`),
+      ]);
+      const text = done.stdout.replaceAll(/\s+/g, ' ');
+      expect(text).toContain(says);
+      expect(text).toContain(`kubectl --context mesh-1 -n kube-system ${way}`);
+    } finally {
+      if (isGoing) store.update(pod, ({ metadata }) => Object.assign(metadata, { finalizers: [] }));
+      else store.delete(pod);
+    }
+    expect((await succeed(...disable)).stdout).toContain('there is nothing to remove');
+  });
+
   it('asks, and needs --yes where nobody can be asked', async () => {
     await succeed('enable', '--context', 'mesh-1');
     const { exitCode, stderr } = await meshctl('disable', '--context', 'mesh-1');

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { podsRemain } from '../../src/mesh/enable/remaining-pods.ts';
+import { podsLeft, podsRemain } from '../../src/mesh/enable/remaining-pods.ts';
 
 const PLACE = { context: 'gke', namespace: 'kube-system' };
 const pod = (name: string, metadata: object) => ({
@@ -23,4 +23,15 @@ it.each([
   expect(message).toContain('a on node node-1');
   expect(hint).toContain(says);
   expect(hint?.endsWith(`kubectl --context gke -n kube-system ${command}`)).toBe(true);
+});
+
+it.each([
+  ['none', [], undefined, undefined],
+  ['some that end', [pod('a', GOING), pod('b', GOING)], 'wait --for=delete pod/a pod/b --timeout=5m', false],
+  ['one that stays among them', [pod('a', GOING), pod('b', {})], 'delete pods b', true],
+])('without a Deployment there are left: %s', (_which, pods, command, areStaying) => {
+  const left = podsLeft(PLACE, pods);
+  expect(left?.areStaying).toBe(areStaying);
+  if (command) expect(left?.hint.endsWith(`kubectl --context gke -n kube-system ${command}`)).toBe(true);
+  else expect(left).toBeUndefined();
 });

@@ -10,9 +10,11 @@ import {
   rotationNotes,
   usersOfAuthority,
 } from '../../mesh/enable/plan-disable.ts';
+import { type PodsLeft, podsLeft } from '../../mesh/enable/remaining-pods.ts';
 import { stayingNotes } from '../../mesh/enable/staying.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
+import { APISERVER_SELECTOR, apiserverDeploymentRef } from '../../mesh/objects/names.ts';
+import { livingPods } from '../../mesh/objects/pods.ts';
 import { requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
@@ -47,6 +49,8 @@ export interface DisableDraft {
   ofOthers: readonly string[];
   steps: readonly Step[];
   notes: readonly string[];
+  /** Pods that an earlier removal has left, or another hand's. */
+  left: PodsLeft | undefined;
 }
 
 /** Reads the cluster and plans; writes nothing. @throws MeshctlError `CiliumMissing` */
@@ -61,6 +65,10 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
     () => readSnapshot(client, { namespace, purpose: 'connect', refs }),
   );
   if (!snapshot.ciliumConfig) throw ciliumMissing(snapshot);
+  const isGone = !snapshot.objects.has(keyOf(apiserverDeploymentRef(namespace)));
+  const { apiserverPods = [] } = snapshot;
+  const pods =
+    isGone && apiserverPods.length > 0 ? await client.listAll(livingPods(namespace, APISERVER_SELECTOR)) : [];
   const { steps } = planDisable({ snapshot, possible, keepCertificates: options.keepCertificates });
   return {
     snapshot,
@@ -68,6 +76,7 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
     peers: knownPeers(snapshot),
     ofOthers: peersOfOthers(snapshot),
     steps,
+    left: podsLeft({ context: client.context, namespace }, pods),
     notes: [
       ...stayingNotes(snapshot, steps),
       ...rotationNotes(snapshot, steps),

@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
+import type { PodsLeft } from '../../mesh/enable/remaining-pods.ts';
 import { type StillEnabled, stillEnabled } from '../../mesh/enable/staying.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
@@ -46,6 +47,8 @@ export interface LeaveOutcome {
   verified: boolean;
   /** Why it has Cluster Mesh all the same. */
   still: StillEnabled | undefined;
+  /** Pods that serve all the same, where their end was not waited for. */
+  left: PodsLeft | undefined;
   /** What is to be known of what was done, beside that. */
   warnings: readonly string[];
   steps: Step[];
@@ -95,6 +98,15 @@ export function leavingEffects({ target, draft, peers }: LeavingCluster): PeerEf
 /** What is to be known of the peers before they are parted: what undoes it there, and what goes on all the same. */
 export function leavingWarnings(leaving: readonly LeavingCluster[]): string[] {
   return [...new Set(leaving.flatMap(({ peers }) => peers.prepared?.warnings ?? []))];
+}
+
+/** That pods serve that a plan of objects does not name: of each cluster that has some. */
+export function leftWarnings(leaving: readonly LeavingCluster[]): string[] {
+  return leaving.flatMap(({ target, draft }) => podsLeftWords(target.client.context, draft.left));
+}
+
+function podsLeftWords(context: string, left: PodsLeft | undefined): string[] {
+  return left ? [`context "${context}": ${left.says} → ${left.hint}`] : [];
 }
 
 /** The dials that end, and those that go on to clusters that have left. */
@@ -197,9 +209,10 @@ async function leaveAtWork(
     const final = await disableCluster(flow, target, draft, { ...options, onRemoved });
     const steps = oneStepEach(parted?.steps ?? [], final.steps);
     const { verified = true, warnings = [] } = parted ?? {};
-    const known = [...draft.notes, ...warnings];
     const still = stillEnabled(final.snapshot, final.steps);
-    return { context, name: draft.name, remaining: peers.remaining, verified, still, warnings: known, steps };
+    const left = options.waitMs === undefined ? final.left : undefined;
+    const known = [...draft.notes, ...warnings, ...podsLeftWords(context, left)];
+    return { context, name: draft.name, remaining: peers.remaining, verified, still, left, warnings: known, steps };
   } catch (error) {
     if (isWritten) tellChanged(error, peers.prepared?.plan.steps ?? []);
     const parted = peers.prepared?.parted.flatMap(({ from, to }) => (from === draft.name ? [to] : [])) ?? [];

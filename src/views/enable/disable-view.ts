@@ -1,4 +1,5 @@
 import { capital, enumerated } from '../../mesh/counted.ts';
+import type { PodsLeft } from '../../mesh/enable/remaining-pods.ts';
 import type { StillEnabled } from '../../mesh/enable/staying.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type CountedStep, countActions } from '../plan/plan-data.ts';
@@ -17,16 +18,28 @@ export interface DisabledCluster {
   untold: readonly string[];
   /** Why it has Cluster Mesh all the same. */
   still: StillEnabled | undefined;
+  /** What serves all the same, as long as it runs. */
+  left: PodsLeft | undefined;
 }
 
 /** The result of `clustermesh disable`. */
-export function disableText({ context, name, steps, verified, untold, still }: DisabledCluster, theme: Theme): string {
+export function disableText(cluster: DisabledCluster, theme: Theme): string {
+  const { context, name, steps, verified, untold, still, left } = cluster;
   const counts = countActions(steps);
   const doubt = doubtOf(verified, untold);
   if (still) {
     const { says, hint } = printable(still);
     return [
       `❌ Cluster Mesh is still enabled in ${theme.bold(name)} (context ${context}): ${says}`,
+      ...(doubt === undefined ? [] : [`  • ${capital(doubt)}`]),
+      `  • Objects: ${summariseActions(counts, theme)}`,
+      ...hintLines(hint, theme, 2),
+    ].join('\n');
+  }
+  if (left) {
+    const { says, hint } = printable(left);
+    return [
+      `⚠️  Cluster Mesh is disabled in ${theme.bold(name)} (context ${context}), but ${says}`,
       ...(doubt === undefined ? [] : [`  • ${capital(doubt)}`]),
       `  • Objects: ${summariseActions(counts, theme)}`,
       ...hintLines(hint, theme, 2),

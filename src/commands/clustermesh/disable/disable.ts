@@ -8,6 +8,7 @@ import {
   leavingSteps,
   leavingTargets,
   leavingWarnings,
+  leftWarnings,
   prepareLeavingPeers,
   type TurnWords,
 } from '../../../flows/enable/leave-mesh.ts';
@@ -184,11 +185,13 @@ async function carryOut(
 ): Promise<CommandResult> {
   const steps = leaving.flatMap(leavingSteps);
   const notes = Object.fromEntries(leaving.map(({ target, draft }) => [target.client.context, draft.notes]));
-  const ofPartings = leavingWarnings(leaving);
+  const dryRun = dryRunOf(flags);
+  // Whoever waits is told by that.
+  const ofPods = dryRun || !flags.wait ? leftWarnings(leaving) : [];
+  const ofPartings = [...leavingWarnings(leaving), ...ofPods];
   for (const words of ofPartings) context.progress.warn(words);
   const effects = leaving.flatMap(leavingEffects);
   const report = { steps, notes, effects, hazards, warnings: [...warnings, ...ofPartings] };
-  const dryRun = dryRunOf(flags);
   if (dryRun) {
     const verdicts =
       dryRun === 'server' ? { verdicts: await tryOnServer(context, leavingTargets(leaving), steps) } : {};
@@ -244,6 +247,6 @@ async function carryOut(
       ...seen,
     },
     text: (theme) => clusters.map((one) => disableText(one, theme)).join('\n'),
-    exitCode: verified && clusters.every(({ still }) => still === undefined) ? 0 : 1,
+    exitCode: verified && clusters.every(({ still, left }) => still === undefined && !left?.areStaying) ? 0 : 1,
   };
 }
