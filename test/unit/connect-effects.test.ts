@@ -11,6 +11,7 @@ import {
   caFacts,
   loadBalancerService,
   secretObject,
+  serviceObject,
   snapshotOf,
   tlsFacts,
 } from '../support/snapshots.ts';
@@ -219,5 +220,50 @@ describe('what a connect does to the connections that there are', () => {
       ['mesh-3', 'kept'],
       ['mesh-30', 'moved'],
     ]);
+  });
+
+  describe('where it replaces pods of which only the nodes answer', () => {
+    const NODE_PORT = 32379;
+    const [HERE, ELSEWHERE] = [`10.0.0.1:${NODE_PORT}`, `10.0.0.2:${NODE_PORT}`];
+    const member = (snapshot: typeof one, id: number) => ({ snapshot, identity: { name: `mesh-${id}` } });
+    const aliases = [{ path: 'spec.template.spec.hostAliases[mesh-2.mesh.cilium.io]', to: '10.9.0.2' }];
+    const found = (peers: readonly string[], addresses: readonly string[], policy = 'Local', restarts = true) => {
+      const own = cluster(1, peers);
+      const service = serviceObject({
+        ...{ type: 'NodePort', externalTrafficPolicy: policy },
+        ports: [{ port: 2379, nodePort: NODE_PORT }],
+      });
+      const served = { ...own, objects: new Map([...own.objects, [keyOf(refOf(service)), service]]) };
+      const client = cluster(2, []);
+      const direction = { client: member(client, 2), server: member(served, 1), endpoint: { addresses } };
+      const restart = step('context-1', '', { object: apiserverDeploymentRef('kube-system'), changes: aliases });
+      const users = step('context-1', 'clustermesh-remote-users');
+      const steps = restarts ? [users, restart] : [users];
+      return connectEffects([served, client], [direction] as unknown as Direction[], steps);
+    };
+    const MEND = 'meshctl clustermesh connect --context context-1 --destination-context context-2';
+
+    it('says that who dials them for the first time may miss the new ones', () => {
+      const why = expect.stringContaining(`perhaps on other nodes: it dials ${HERE}, and only nodes with a pod answer`);
+      const movedPods = { dials: [HERE], why, mend: MEND };
+      expect(found([], [HERE])).toEqual([
+        { cluster: 'context-1', peer: 'mesh-2', becomes: 'lost', why, mend: MEND, movedPods },
+      ]);
+    });
+
+    it.each<[string, Parameters<typeof found>]>([
+      ['every node answers', [[], [HERE], 'Cluster']],
+      ['each node is dialled that may get a pod', [[], [HERE, ELSEWHERE]]],
+      ['an address is dialled that is no node', [[], ['192.0.2.1:2379']]],
+      ['no pod is replaced', [[], [HERE], 'Local', false]],
+    ])('says nothing of that where %s', (_what, of) => {
+      expect(found(...of)).toEqual([]);
+    });
+
+    it('goes by what a peer is to dial, not by what it has dialled so far', () => {
+      expect(found(['mesh-2'], [HERE])).toMatchObject([
+        { peer: 'mesh-2', becomes: 'unknown', movedPods: { dials: [HERE] } },
+      ]);
+    });
   });
 });

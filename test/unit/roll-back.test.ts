@@ -1,8 +1,10 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Flow, Target } from '../../src/flows/flow.ts';
 import { rollBackClusters } from '../../src/flows/write/roll-back.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
+import type { PeerEffect } from '../../src/mesh/plan/peer-effects.ts';
+import { apiserverDeployment, serviceObject } from '../support/snapshots.ts';
 import { woundClock } from '../support/wound-clock.ts';
 
 it.each([
@@ -148,3 +150,63 @@ it.each([
     expect(said.filter((text) => text.includes('waiting for its API server'))).toHaveLength(1);
   },
 );
+
+describe('pods that were replaced, and only nodes with one answer', () => {
+  const PORT = 32379;
+  const deployment = (version: string): KubeObject => {
+    const { metadata, ...content } = apiserverDeployment();
+    return { ...content, metadata: { ...metadata, uid: 'u', resourceVersion: version } };
+  };
+  const service = serviceObject({
+    ...{ type: 'NodePort', externalTrafficPolicy: 'Local' },
+    ports: [{ port: 2379, nodePort: PORT }],
+  });
+  const node = (number: number) => ({
+    metadata: { name: `node-${number}` },
+    status: {
+      addresses: [{ type: 'InternalIP', address: `10.0.0.${number}` }],
+      conditions: [{ type: 'Ready', status: 'True' }],
+    },
+  });
+  /** The only pod is on this node by now. */
+  const clientWithPodOn = (number: number) => ({
+    context: 'one',
+    get: async ({ kind }: { kind: string }) => (kind === 'Service' ? service : deployment('2')),
+    patch: async () => deployment('1'),
+    apply: async () => deployment('1'),
+    listAll: async () => [
+      {
+        metadata: { name: 'pod', namespace: 'kube-system' },
+        spec: { nodeName: `node-${number}` },
+        status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
+      },
+    ],
+    collect: async (_selection: object, keep: (one: object) => unknown[]) => [1, 2].map(node).flatMap(keep),
+  });
+  const effectOf = (peer: string, becomes: PeerEffect['becomes']): PeerEffect => {
+    const mend = `meshctl mend ${peer}`;
+    const movedPods = { dials: [`10.0.0.1:${PORT}`], why: 'they are replaced', mend };
+    return { cluster: 'one', peer, becomes, why: 'they are replaced', mend, movedPods };
+  };
+  const CUT = (peer: string) =>
+    `one: peer ${peer} is cut off: it dials 10.0.0.1:${PORT}, where no pod answers now → meshctl mend ${peer}`;
+
+  it.each([
+    ['put back', true, 2, deployment('1'), [CUT('old')]],
+    ['put back, on the node that is dialled', true, 1, deployment('1'), []],
+    ['left, of a peer that is new, too', false, 2, deployment('1'), [CUT('old'), CUT('new')]],
+    ['taken away again: nobody dialled them before', true, 2, undefined, []],
+  ])('who dials another one is told: %s', async (_what, isBack, podOn, before, says) => {
+    const said: string[] = [];
+    const task = { done: () => undefined, fail: () => undefined, update: () => undefined };
+    const progress = { start: () => task, warn: (text: string) => said.push(text), info: () => undefined };
+    const flow = { signal: AbortSignal.abort(), progress } as unknown as Flow;
+    const target = { client: clientWithPodOn(podOn), namespace: 'kube-system' } as unknown as Target;
+    const entries = [{ ref: refOf(deployment('2')), before, after: deployment('2'), certain: true }];
+    await rollBackClusters(flow, [target], [{ cluster: 'one', entries }], new Error('why'), {
+      rollback: isBack,
+      effects: [effectOf('old', 'unknown'), effectOf('new', 'lost')],
+    });
+    expect(said.filter((text) => text.includes(': peer '))).toEqual(says);
+  });
+});

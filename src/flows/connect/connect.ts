@@ -173,6 +173,7 @@ async function carryOut(
       parallel: options.parallel,
       mend: (context) => wayBackOf(context).command,
       resumes: (context) => wayBackOf(context).resumes,
+      effects: prepared.effects,
     });
     throw error;
   }

@@ -104,6 +104,7 @@ async function writePartings(
       parallel: options.parallel,
       mend: options.mend ?? ((context) => mendCommand(partings, context)),
       resumes: (context) => options.mend !== undefined || partedAtHand(partings, context).length === 0,
+      effects: prepared.effects,
     });
     if (isBack)
       sayRenewed(flow, partings, renewedSince(shown, await readServerCertificates(targets, options.parallel)));

@@ -23,7 +23,7 @@ import { type Authorities, materialise, readAuthorities } from '../write/materia
 import { nudgePods } from '../write/nudge.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { requireThere } from '../write/still-standing.ts';
-import { warnOfMovedPods, withPodsNow } from '../write/where-pods-are.ts';
+import { warnOfMovedPods, warnOfMovedPodsAfter, withPodsNow } from '../write/where-pods-are.ts';
 import { relyOn } from '../write/working-run.ts';
 import { applyWithMove } from './apply-with-move.ts';
 import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
@@ -132,6 +132,7 @@ export async function enableCluster(
     return await enableIn(flow, target, options, draft, { journals, onFoundation, run: account?.run });
   } catch (error) {
     const command = wayOnWithNewAuthority(target, options, draft, journals);
+    if (!account && journals.length > 0) await warnOfMovedPodsAfter(flow, [target], draft.effects);
     if (!account) tellWhatStands(flow, journals, error, command && `it continues from there ${UNREPLACED}: ${command}`);
     throw error instanceof MeshctlError ? withNextRun(error, target, draft, { journals, command }) : error;
   }

@@ -8,6 +8,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
+import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
 import { isChange, type ReadyWrite, type Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type ConnectRunOptions, connectClusters } from '../connect/connect.ts';
@@ -25,6 +26,7 @@ import { requireStanding, requireThere } from '../write/still-standing.ts';
 import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
 import { awaitKept } from './await-kept.ts';
 import { clustersInUse } from './clusters-in-use.ts';
+import { concernsOf } from './concerns.ts';
 import { planConnections } from './plan-connections.ts';
 import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
 import { type PreparedPrune, shownClearing } from './prune.ts';
@@ -108,6 +110,7 @@ async function applyAtWork(
           : undefined,
         mend: mendAfterFailure(prune, options),
         resumes: () => true,
+        effects: mergeEffects([...concernsOf(prepared).effects, ...(prune.parting?.effects ?? [])]),
       });
     }
     throw error;

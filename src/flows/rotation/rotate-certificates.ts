@@ -24,7 +24,7 @@ import { awaitRollout } from '../enable/await-apiserver.ts';
 import { during, type Flow } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import type { Authorities } from '../write/materialise.ts';
-import { warnOfMovedPods } from '../write/where-pods-are.ts';
+import { warnOfMovedPods, warnOfMovedPodsAfter } from '../write/where-pods-are.ts';
 import {
   makeSuccessors,
   type PreparedRotation,
@@ -92,6 +92,7 @@ async function rotateHeld(
     await warnOfMovedPods(flow, prepared.targets, prepared.effects);
     return { certificates: renewedBy(steps), steps, parted: partedPeers(progress.members) };
   } catch (error) {
+    await warnOfMovedPodsAfter(flow, prepared.targets, prepared.effects);
     await sayWhatStands(flow, prepared, options, { ...progress, error });
     throw error;
   }

@@ -3,11 +3,14 @@ import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { type RollbackResult, rollback } from '../../kube/rollback.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError, warningOf } from '../../mesh/errors.ts';
-import { describeRef, type ObjectRef } from '../../mesh/objects/kube-object.ts';
+import { describeRef, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
+import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { hintAfterRollback, type TakenBack } from '../../mesh/plan/taken-back.ts';
 import { unreachableWords } from '../../mesh/status/mesh-status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { nudgePods } from './nudge.ts';
+import { warnOfMovedPodsAfter } from './where-pods-are.ts';
 
 /** What became of one cluster after a failure; data for `-o json`. */
 export interface ClusterRollback {
@@ -38,6 +41,8 @@ export interface ClusterRollbackOptions {
   mend?: ((context: string) => string | undefined) | undefined;
   /** Whether that one goes on from what was left in a cluster, rather than taking it back. */
   resumes?: ((context: string) => boolean) | undefined;
+  /** What was to become of peers: by pods that are replaced once more, those may be cut off that dial the nodes of the former ones. */
+  effects?: readonly PeerEffect[] | undefined;
 }
 
 /** Whatever the command's own signal says: it may be why there is something to roll back. */
@@ -70,6 +75,7 @@ export async function rollBackClusters(
       }),
     ),
   );
+  await tellOfMovedPods(flow, touched, results, options.effects ?? []);
   tellUntouched(flow, targets, results);
   // Whoever stops a run is to know what stands; another failure says itself what was refused.
   if (options.isAll && results.length === 0 && flow.signal.aborted)
@@ -78,6 +84,25 @@ export async function rollBackClusters(
   cause.details.rollback = results;
   const taken = touched.flatMap(({ journal }) => takenBack(journal, results));
   if (cause.hint !== undefined) cause.hint = hintAfterRollback(cause.hint, taken, options.rollback === true);
+}
+
+/** Of clusters whose pods were replaced, and put back. Who was to be connected for the first time dials only what is left there. */
+function tellOfMovedPods(
+  flow: Flow,
+  touched: readonly { target: Target; journal: Journal }[],
+  results: readonly ClusterRollback[],
+  effects: readonly PeerEffect[],
+): Promise<void> {
+  const isLeft = (cluster: string) => results.some(({ context, outcome }) => context === cluster && outcome === 'left');
+  const isOfPods = ({ namespace }: Target, { ref, before }: JournalEntry) =>
+    before !== undefined && keyOf(ref) === keyOf(apiserverDeploymentRef(namespace));
+  return warnOfMovedPodsAfter(
+    flow,
+    touched.flatMap(({ target, journal }) =>
+      journal.entries.some((entry) => isOfPods(target, entry)) ? [target] : [],
+    ),
+    effects.filter(({ becomes, cluster }) => becomes !== 'lost' || isLeft(cluster)),
+  );
 }
 
 /** What has become of an object that is as it was before. */

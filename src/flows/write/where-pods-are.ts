@@ -62,6 +62,21 @@ export async function warnOfMovedPods(
   return warnings;
 }
 
+/** For another failure to go on its way, or Ctrl-C, by which the run's own signal is no more good. Milliseconds. */
+const LOOK_TIMEOUT_MS = 30_000;
+
+/**
+ * The same of a run that has failed, or was stopped: what it has replaced by then, or put back, may have come up elsewhere too. Never throws.
+ */
+export async function warnOfMovedPodsAfter(
+  flow: Flow,
+  targets: readonly Target[],
+  effects: readonly PeerEffect[],
+): Promise<void> {
+  const own = { ...flow, signal: AbortSignal.timeout(LOOK_TIMEOUT_MS) };
+  await warnOfMovedPods(own, targets, effects).catch(() => undefined);
+}
+
 /** Of pods that are still being replaced nobody knows yet where they will be. */
 function addressesOf(served: Served): string[] {
   const deployment = apiserverDeployment(served);
@@ -70,7 +85,7 @@ function addressesOf(served: Served): string[] {
 }
 
 function movedWords({ cluster, peer, becomes, why, mend }: PeerEffect): string[] {
-  if (becomes !== 'cut' && becomes !== 'unknown') return [];
+  if (becomes !== 'cut' && becomes !== 'unknown' && becomes !== 'lost') return [];
   const what = becomes === 'cut' ? 'is cut off' : 'may be cut off';
   return [`${cluster}: peer ${peer} ${what}: ${why}${mend === undefined ? '' : ` → ${mend}`}`];
 }

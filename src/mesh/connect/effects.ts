@@ -36,12 +36,13 @@ export function connectEffects(
     const own = steps.filter((step) => step.cluster === cluster && step.action !== 'keep');
     if (own.length === 0) return [];
     const others = clusters.filter((other) => other !== snapshot);
-    const merged = mergeEffects(
-      concernedPeers(snapshot, others).flatMap((peer) => {
+    const concerned = concernedPeers(snapshot, others);
+    const merged = mergeEffects([
+      ...newDiallersEffects(snapshot, own, { concerned, others, directions }),
+      ...concerned.flatMap((peer) => {
         const other = clusterKnownAs(peer, others);
-        const renewed = directions.some(
-          ({ client, server }) => client.snapshot === other && server.snapshot === snapshot,
-        );
+        const dial = directions.find(({ client, server }) => client.snapshot === other && server.snapshot === snapshot);
+        const renewed = dial !== undefined;
         const direction = directions.find(
           ({ client, server }) => client.snapshot === snapshot && server.identity.name === peer,
         );
@@ -54,13 +55,40 @@ export function connectEffects(
           ...lost,
           ...(renewed ? [] : trustEffects(snapshot, own, peer, other)),
           ...fileEffects(own, peer, direction, { secret: dialingSecret(snapshot), all: read }),
-          ...restartEffects(snapshot, own, peer, { others }),
+          ...restartEffects(snapshot, own, peer, { others, dials: dial?.endpoint.addresses }),
         ];
         return all.map((effect) => ({ ...effect, cluster, peer }));
       }),
-    );
+    ]);
     return mendsForOtherOwners(merged, peersOfOthers(snapshot));
   });
+}
+
+/**
+ * Who is to dial a cluster for the first time, where the same plan replaces the pods that answer: at the nodes on which they are now nobody
+ * may answer then. No connection ends for that, so nobody has to agree.
+ */
+function newDiallersEffects(
+  snapshot: ClusterSnapshot,
+  steps: readonly Step[],
+  {
+    concerned,
+    others,
+    directions,
+  }: {
+    concerned: readonly string[];
+    others: readonly ClusterSnapshot[];
+    directions: readonly Direction[];
+  },
+): PeerEffect[] {
+  const incoming = directions.filter(
+    ({ client, server }) => server.snapshot === snapshot && !concerned.includes(client.identity.name),
+  );
+  return incoming.flatMap(({ client: { identity }, endpoint: { addresses } }) =>
+    restartEffects(snapshot, steps, identity.name, { others, dials: addresses })
+      .filter(({ movedPods }) => movedPods !== undefined)
+      .map((effect) => ({ ...effect, becomes: 'lost' as const, cluster: snapshot.context, peer: identity.name })),
+  );
 }
 
 /** Why a peer that dials a cluster has no user there, as a clause; undefined where it has. */

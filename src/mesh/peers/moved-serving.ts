@@ -27,6 +27,8 @@ export interface MovedServing {
   after?: KubeObject | undefined;
   /** Other clusters, as far as they were read. */
   others: readonly ClusterSnapshot[];
+  /** `host:port` that the peer is to dial once the plan is carried out; default what it dials now. */
+  dials?: readonly string[] | undefined;
 }
 
 /**
@@ -36,12 +38,12 @@ export interface MovedServing {
  * @param why that the pods are replaced, as a clause
  */
 export function movedServingEffect(
-  { served, after, others }: MovedServing,
+  { served, after, others, dials }: MovedServing,
   peer: string,
   why: string,
 ): Pick<PeerEffect, 'becomes' | 'why' | 'mend' | 'movedPods'> | undefined {
   if (!answersWherePodsAre(served)) return undefined;
-  const dialled = dialledBy(served, peer, others);
+  const dialled = dials ?? dialledBy(served, peer, others);
   const port = serviceSpec(apiserverService(served)).ports?.[0]?.nodePort;
   if (dialled.length === 0 || port === undefined) return undefined;
   const addressesOf = ({ addresses }: ClusterSnapshot['nodes'][number]) =>

@@ -13,12 +13,13 @@ import { configuredPeers } from './peers.ts';
  * @param planned.others further clusters, as far as they were read
  * @param planned.served the cluster with its Service as it will be; default as it is
  * @param planned.after the Deployment as it will be; default as it is
+ * @param planned.dials where the peer is to dial the cluster by then; default as it does
  */
 export function restartEffects(
   snapshot: ClusterSnapshot,
   steps: readonly Step[],
   peer: string,
-  { served = snapshot, after, others }: Omit<MovedServing, 'served'> & { served?: ClusterSnapshot | undefined },
+  { served = snapshot, after, others, dials }: Omit<MovedServing, 'served'> & { served?: ClusterSnapshot | undefined },
 ): Pick<PeerEffect, 'becomes' | 'why' | 'mend' | 'movedPods'>[] {
   const { context, namespace } = snapshot;
   const replaced = steps
@@ -33,7 +34,7 @@ export function restartEffects(
     ...(isDialled && replaced.includes(keyOf(agents)) ? [`the pods of DaemonSet ${agents.name} are replaced`] : []),
   ];
   const elsewhere = replaced.includes(keyOf(apiserver))
-    ? movedServingEffect({ served, after, others }, peer, clauses[0] ?? '')
+    ? movedServingEffect({ served, after, others, dials }, peer, clauses[0] ?? '')
     : undefined;
   return [...clauses.map((why) => ({ becomes: 'moved' as const, why })), ...(elsewhere ? [elsewhere] : [])];
 }
