@@ -260,6 +260,7 @@ function ofStatus(clusters, unreachable) {
     ]),
     findings: [
       ...clusters.flatMap(besideReasons),
+      ...clusters.flatMap(({ warnings }) => warningsIn(warnings)),
       ...clusters.flatMap(({ context, unread = [], reasons = [], problems, faults = [] }) => [
         ...reasons.map(({ says, hint }) => ({ level: 'error', where: context, says, hint })),
         ...(unread.length > 0

@@ -25,11 +25,7 @@ export async function readRunningVersions(
 ): Promise<ReturnType<typeof versionsOfPods>> {
   const selection = livingPods(namespace, AGENT_SELECTOR);
   const found = await client.collect(selection, keepAgent);
-  const isAnyReady = found.some(({ isRunning, isUnready }) => isRunning && !isUnready);
-  const pods = found.map(({ isUnready, ...pod }) => ({
-    ...pod,
-    isRunning: pod.isRunning && !(isUnready && isAnyReady),
-  }));
+  const pods = withReadyFirst(found);
   const untold = pods.filter(({ image, isRunning }) => isRunning && versionIn(image) === undefined);
   const byImage = new Map(untold.map(({ image, pod }) => [image, pod]));
   const told = await Promise.all(
@@ -38,8 +34,17 @@ export async function readRunningVersions(
   return versionsOfPods(pods, new Map(told));
 }
 
+/** An agent's pod as it is remembered. */
+export type AgentPod = ProgramPod & { pod: string; isUnready: boolean };
+
+/** Pods of which those that are not ready do not count as running as long as any is. */
+export function withReadyFirst(found: readonly AgentPod[]): (ProgramPod & { pod: string })[] {
+  const isAnyReady = found.some(({ isRunning, isUnready }) => isRunning && !isUnready);
+  return found.map(({ isUnready, ...pod }) => ({ ...pod, isRunning: pod.isRunning && !(isUnready && isAnyReady) }));
+}
+
 /** One function, so that a client that remembers knows what was kept. Not those that are ending, nor what only bears the label. */
-const keepAgent = (pod: KubeObject): (ProgramPod & { pod: string; isUnready: boolean })[] => {
+export const keepAgent = (pod: KubeObject): AgentPod[] => {
   const image = imageIn(pod, AGENT_CONTAINER);
   const { name, deletionTimestamp, ownerReferences = [] } = pod.metadata;
   const isOfDaemonSet = ownerReferences.some(({ kind, controller }) => kind === 'DaemonSet' && controller === true);

@@ -2,11 +2,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { refOf } from '../../src/mesh/objects/kube-object.ts';
 import type { MeshStatusReport } from '../../src/mesh/status/mesh-status.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
 import { eventually, found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { requireValid } from '../support/schemas.ts';
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
@@ -36,6 +38,33 @@ describe('status of several clusters', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  it('warns of an agent whose image was changed in place', async () => {
+    const { store } = found(sandbox.clusters[1], 'mesh-2');
+    const [pod] = store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'cilium' } });
+    const imageOf = (to?: string) => {
+      let former = '';
+      store.update(refOf(found(pod, 'an agent')), ({ spec }) => {
+        const { containers } = spec as { containers: { name: string; image: string }[] };
+        const agent = found(
+          containers.find(({ name }) => name === 'cilium-agent'),
+          'its container',
+        );
+        former = agent.image;
+        agent.image = to ?? agent.image;
+      });
+      return former;
+    };
+    const former = imageOf('quay.io/cilium/cilium:v1.19.4');
+    const look = (...more: string[]) => meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1,mesh-2', ...more]);
+    const [text, json] = [await look(), await look('-o', 'json')];
+    imageOf(former);
+    expect(text.stdout).toMatch(/‼ context "mesh-2": agents of 1\.19 and 1\.20 run side by side/);
+    expect(text.stdout).toContain('meshctl clustermesh check --context mesh-2 --category versions');
+    const { clusters } = jsonOf(json) as unknown as MeshStatusReport;
+    expect(clusters.map(({ warnings }) => warnings?.length)).toEqual([undefined, 1]);
+    requireValid(jsonOf(json));
   });
 
   it('asks for nothing twice', async () => {

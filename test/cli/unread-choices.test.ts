@@ -43,6 +43,12 @@ it('a mode that is not known is no mode that nobody chose', async () => {
   expect(`${status.stdout}${status.stderr}`).not.toContain('no one chose');
   const check = await meshctl(['clustermesh', 'check', '--context', 'mesh-1,mesh-2', '--category', 'peers']);
   expect(check.exitCode, check.stdout).toBe(0);
+  // Whoever looks hears of it.
+  for (const { stdout, stderr } of [status, check]) {
+    const told = `${stdout}${stderr}`.replaceAll(/\s+/g, ' ');
+    expect(told).toContain('is not known to this meshctl');
+    expect(told).toContain(`${MODE} "at-night"`);
+  }
 });
 
 it('connect says so, and changes nothing of it unasked', async () => {

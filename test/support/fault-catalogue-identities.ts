@@ -21,6 +21,15 @@ export const IDENTITY_FAULTS: readonly FaultEntry[] = [
     check: ['cluster-identity'],
   },
   {
+    id: 'ztunnel-while-connected',
+    what: 'a connected cluster was set to encrypt with ztunnel, with which its agents do not start again',
+    arrange: ({ two }) => configure(two, { 'enable-ztunnel': 'true' }),
+    status: ['ztunnel'],
+    check: ['ztunnel'],
+    connect: 'ClusterIdentity',
+    operator: true,
+  },
+  {
     ...COMMON,
     id: 'one-name-before-connect',
     what: 'two clusters have one name, and were never connected',

@@ -29,7 +29,9 @@ export const NODE_FAULTS: readonly FaultEntry[] = [
     check: ['node-port-unique'],
     connect: 'Incompatible',
     unconcerned: ['status'],
-    apart: { status: 'it tells by new connections, which lead to the cluster itself then; those of the sandbox do not' },
+    apart: {
+      status: 'it tells by new connections, which lead to the cluster itself then; those of the sandbox do not',
+    },
   },
   {
     id: 'node-port-local-and-pod-moved',

@@ -195,6 +195,8 @@ function clientOf(context: string, all: readonly KubeObject[], clockAheadMs = 0)
 export interface Said {
   /** Peers that they have besides. */
   strangers?: readonly string[];
+  /** The versions of its agents; default: nobody looked. */
+  running?: readonly string[];
   /** By peer. */
   failing?: Readonly<Record<string, string>>;
 }
@@ -217,6 +219,10 @@ function reportOf(snapshot: ClusterSnapshot, { strangers = [], failing = {} }: S
   tally.add('agent', { name: 'node-1', pod: 'cilium-1', clusters: kvstoremesh ? connected : clusters });
   if (kvstoremesh) tally.add('kvstoremesh', { name: 'pod-1', pod: 'pod-1', clusters });
   return tally.report();
+}
+
+function runningOf({ running = [] }: Said = {}) {
+  return running.map((version) => ({ version, image: `quay.io/cilium/cilium:v${version}`, pods: 1 }));
 }
 
 /** What `status` and `check` make of clusters. */
@@ -249,7 +255,10 @@ export async function lookAt(
   };
   const judge = (snapshots: readonly ClusterSnapshot[]) =>
     judgeStanding(
-      snapshots.map((snapshot) => ({ report: reportOf(snapshot, said[snapshot.context]), snapshot })),
+      snapshots.map((snapshot) => ({
+        ...{ report: reportOf(snapshot, said[snapshot.context]), snapshot },
+        running: runningOf(said[snapshot.context]),
+      })),
       now,
     );
   const [reports, whole] = [judge(await read('health')), await read('connect')];

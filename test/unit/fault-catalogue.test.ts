@@ -17,6 +17,7 @@ const NOT_IN_A_SANDBOX: Readonly<Record<string, string>> = {
   'peer-address-doubtful': 'the catalogue looks at both clusters: test/unit/standing-status.test.ts',
   'agents-missing': 'whoever installs Cilium gives it back: test/unit/agents.test.ts',
   'max-connected-clusters-equal': 'Cilium is to be installed anew: test/unit/standing.test.ts',
+  'cluster-id-of-eni': 'it takes a cloud: test/unit/status-and-check.test.ts',
   'cluster-name-unique': 'it takes a third cluster: test/cli/restored-clone.test.ts',
   starting: 'it passes with the next attempt: test/cli/status-reasons.test.ts',
   'peer-unconfigured':

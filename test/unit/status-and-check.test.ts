@@ -14,6 +14,8 @@ import { createAuthority } from '../../src/pki/authority.ts';
 import { generateEcKey } from '../../src/pki/certificate.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import { meshStatusText } from '../../src/views/status/matrix-view.ts';
+import { statusJunit } from '../../src/views/status/status-junit.ts';
+import { statusText } from '../../src/views/status/status-view.ts';
 import {
   certificateTexts,
   dropSecrets,
@@ -306,6 +308,69 @@ const dialDirectly = async (objects: KubeObject[]): Promise<void> => {
 
 const fromElsewhere = (secret: string, commonName: string) => async (objects: KubeObject[]) =>
   putTexts(objects, secret, await certificateTexts(C, { commonName }));
+
+const configured = (settings: Record<string, string>) => (objects: KubeObject[]) => {
+  Object.assign(objectAt(objects, 'cilium-config', 'ConfigMap').data as object, settings);
+};
+
+describe('settings with which agents do not start again', () => {
+  it.each<[id: string, clusters: WorldCluster[]]>([
+    ['ztunnel', [one({ change: configured({ 'enable-ztunnel': 'true' }) }), two()]],
+    [
+      'cluster-id-of-eni',
+      [
+        { ...one({ change: configured({ ipam: 'eni' }) }), id: 200 },
+        { ...two(), dials: { 200: { by: A } } },
+      ],
+    ],
+  ])('%s: fails both, and is said once', async (id, clusters) => {
+    const { isHealthy, reports, check } = await lookAt(clusters);
+    expect(isHealthy).toBe(false);
+    expect(reasonsOf({ clusters: reports })).toMatchObject([{ id, lead: 'connected, but not after a restart' }]);
+    expect(failing(check()).map(([found]) => found)).toEqual([id]);
+  });
+
+  it('are none that agents of an older Cilium pass over', async () => {
+    const set = one({ change: configured({ 'enable-ztunnel': 'true' }) });
+    const { reports } = await lookAt([set, two()], { c1: { running: ['1.18.2'] } });
+    expect(reports.flatMap(({ faults }) => faults)).toEqual([]);
+  });
+});
+
+describe('what is in the way of no connection, and not as it should be', () => {
+  it.each<[what: string, cluster: WorldCluster, said: Parameters<typeof lookAt>[1], says: RegExp]>([
+    [
+      'a choice that nobody knows',
+      one(peersMarked({ 'meshctl.io/mode.mesh-2': 'sideways' })),
+      {},
+      /is not known to this meshctl.*mode\.mesh-2 "sideways"$/,
+    ],
+    [
+      'no CiliumEndpoints',
+      one({ change: configured({ 'disable-endpoint-crd': 'true' }) }),
+      {},
+      /write no CiliumEndpoints.* → meshctl clustermesh check --context c1 --category config$/,
+    ],
+    [
+      'agents of two versions',
+      one(),
+      { c1: { running: ['1.19.0', '1.20.0'] } },
+      /agents of 1\.19 and 1\.20 run side by side.* → meshctl clustermesh check --context c1 --category versions$/,
+    ],
+  ])('%s: status warns of it, and is well', async (_what, cluster, said, says) => {
+    const { isHealthy, reports } = await lookAt([cluster, two()], said);
+    expect(isHealthy).toBe(true);
+    expect(reports.map(({ warnings }) => warnings)).toEqual([[expect.stringMatching(says)], undefined]);
+    const [words = ''] = (reports[0]?.warnings ?? []).flatMap((warning) => warning.split(' → '));
+    const [first] = reports;
+    const texts = [
+      meshStatusText(evaluateMesh(reports, []), PLAIN),
+      first ? statusText(first, PLAIN) : '',
+      statusJunit(reports),
+    ];
+    for (const text of texts) expect(text.replaceAll('&quot;', '"')).toContain(words);
+  });
+});
 
 describe('what runs and would not come back', () => {
   it.each<[what: string, clusters: WorldCluster[], found: unknown[][], said?: Parameters<typeof lookAt>[1]]>([

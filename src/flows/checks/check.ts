@@ -26,6 +26,7 @@ import { meantTogether } from '../../mesh/peers/meshes.ts';
 import { isDialledElsewhere, withoutNamesakes } from '../../mesh/peers/namesakes.ts';
 import { thoseAlone } from '../../mesh/peers/peers-on-record.ts';
 import { allPeersOutside, type PeerOutside } from '../../mesh/peers/peers-outside.ts';
+import { saysUnreadMarks } from '../../mesh/peers/unread-choices.ts';
 import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
 import { type HeldCluster, heldBack, type ToldRun, toldRuns } from '../../mesh/runs-at-work.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
@@ -79,6 +80,8 @@ export interface Checked {
   outside: PeerOutside[];
   /** The contexts of each mesh that was judged by itself; not of clusters that are yet to be connected. */
   meshes: string[][];
+  /** What clusters have written down of peers and is not known here, a clause each. */
+  unreadMarks: string[];
   /** The runs of meshctl that are at work in the clusters; none where these are not to be heard of. */
   runs: ToldRun[];
   /** The contexts of clusters of which that may not be read. */
@@ -191,7 +194,8 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       const heard = options.suppress.includes(RUN_AT_WORK) ? [] : clusters;
       const runs = toldRuns(heard, look);
       const runsUnread = heard.flatMap(({ context, runsUnread: isUnread }) => (isUnread ? [context] : []));
-      return { entries, failed, outside, meshes, runs, runsUnread, alone };
+      const unreadMarks = pre || !categories.has('peers') ? [] : snapshots.flatMap((one) => saysUnreadMarks(one) ?? []);
+      return { entries, failed, outside, meshes, unreadMarks, runs, runsUnread, alone };
     },
   );
 }

@@ -1,8 +1,11 @@
 import { linkSignals } from '../../kube/http/linked-signal.ts';
+import { versionsOfPods } from '../../mesh/cilium/versions/running-versions.ts';
+import type { RunningVersion } from '../../mesh/cilium/versions/versions.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { livingPods } from '../../mesh/objects/pods.ts';
 import type { PollResult, StatusExpectation } from '../../mesh/status/status.ts';
 import { isConnected, isUnchecked, type StatusTally } from '../../mesh/status/status-tally.ts';
+import { type AgentPod, keepAgent, withReadyFirst } from '../../snapshot/agent-version.ts';
 import { type AdaptiveLimit, createAdaptiveLimit } from '../adaptive-limit.ts';
 import type { Flow, Target } from '../flow.ts';
 import { dialAll, type Exec, readDials } from './dial-anew.ts';
@@ -44,6 +47,8 @@ interface Poll {
   listed: number;
   /** The nodes of the agents that were seen, and have not gone without a successor. */
   on: Set<string>;
+  /** The agents that were seen, by what they run. */
+  agents: AgentPod[];
   /** Agents that went while they were asked, without a successor. */
   gone: number;
   /** Pods to ask so far. */
@@ -61,14 +66,20 @@ interface Poll {
  * @param expecting where it rejects, whoever has made it aborts the flow's signal
  * @param add is also told what replicas say through which nobody dials
  * @returns how many agents' pods were seen, asked or not, how many of them are left, and the nodes of these, as far as they are known;
- *   `servingMs`: when the youngest clustermesh-apiserver was started, milliseconds since 1970
+ *   `running`: what they run, most pods first, as far as their images tell it; `servingMs`: when the youngest clustermesh-apiserver was started, milliseconds since 1970
  */
 export async function askPods(
   flow: Flow,
   target: Target,
   options: AskOptions,
   { expecting, add }: { expecting: Promise<StatusExpectation>; add: StatusTally['add'] },
-): Promise<{ nodes: number; pods: number; on: ReadonlySet<string>; servingMs: number | undefined }> {
+): Promise<{
+  nodes: number;
+  pods: number;
+  on: ReadonlySet<string>;
+  running: readonly RunningVersion[];
+  servingMs: number | undefined;
+}> {
   const limit = createAdaptiveLimit({ most: options.parallel, slowAfterMs: SLOW_AFTER_MS, isOverload });
   const dialler = options.redial ? expecting.then(diallerOf, () => undefined) : Promise.resolve(undefined);
   const counts = { listed: 0, gone: 0, sampled: 0, answered: 0 };
@@ -81,11 +92,13 @@ export async function askPods(
     hasAgentDialled: false,
     add,
     on: new Set<string>(),
+    agents: [],
     ...counts,
   };
   const isOn = async () => (await expecting).kvstoremesh;
   await Promise.all([askAll(poll, AGENTS, async () => true), askAll(poll, REPLICAS, isOn)]);
-  return { nodes: poll.listed, pods: poll.listed - poll.gone, on: poll.on, servingMs: poll.servingMs };
+  const { running } = versionsOfPods(withReadyFirst(poll.agents), new Map());
+  return { nodes: poll.listed, pods: poll.listed - poll.gone, on: poll.on, running, servingMs: poll.servingMs };
 }
 
 function diallerOf({ enabled, kvstoremesh, peers }: StatusExpectation): StatusProgram | undefined {
@@ -104,6 +117,7 @@ async function askAll(poll: Poll, of: StatusProgram, isOn: () => Promise<boolean
     const asked: Promise<void>[] = [];
     const { client } = poll.target;
     for await (const page of client.listPages(selectionOf(poll, of), { signal: poll.flow.signal })) {
+      if (of === AGENTS) poll.agents.push(...page.items.flatMap(keepAgent));
       for (const pod of page.items.map((item) => factsOf(item, of))) {
         if (of === REPLICAS && !pod.deleted) poll.servingMs = latest(poll.servingMs, pod.startedMs);
         if (of === AGENTS && pod.node !== undefined && !pod.deleted) poll.on.add(pod.node);

@@ -62,7 +62,7 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     const read = await reading;
     const completing = options.snapshot ?? withNodesIfUnready(flow, target, read);
     const finding = mostNodes === undefined ? findDaemonSet(target, read) : ('not sought' as const);
-    const [snapshot, { nodes, pods, on, servingMs }, found] = await Promise.all([completing, asking, finding]);
+    const [snapshot, { nodes, pods, on, running, servingMs }, found] = await Promise.all([completing, asking, finding]);
     const inCluster = await nodesOf(flow, target, mute, snapshot);
     for (const result of agentsThatLack(mute, inCluster)) tally.add('agent', result);
     const isCut = mostNodes !== undefined && nodes > mostNodes;
@@ -75,7 +75,7 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     // Whom nobody has to be asked for is no matter of a sample.
     for (const name of missing) tally.add('agent', { name, error: NO_POD });
     const report = { ...tally.report(), ...unasked };
-    const seen = { ...tally.seen(), servingMs };
+    const seen = { ...tally.seen(), running, servingMs };
     if (share === undefined || share === 100) return { report, snapshot: known, ...seen };
     const sample = { percent: share, asked: report.nodes.total - missing.length, nodes: nodes + missing.length };
     return { report: { ...report, sample }, snapshot: known, ...seen };

@@ -6,7 +6,7 @@ import { type CiliumVersion, isSince, versionOfAgents } from './versions/version
 /** Why agents of a cluster do not start once it has an id, whatever else is right. */
 export interface StartRefusal {
   /** The check that says it. */
-  check: string;
+  check: 'ztunnel' | 'cluster-id-of-eni';
   /** The key of cilium-config. */
   key: string;
   /** A clause about the cluster. */

@@ -87,6 +87,9 @@ const compareIdentity: Mend = ({ context, peer }, contexts) => {
   return meshctlCommand('clustermesh check', { context: all }, ['--category', 'identity']);
 };
 
+const lookAtSettings: Mend = ({ context }) =>
+  meshctlCommand('clustermesh check', { context }, ['--category', 'config']);
+
 /** The next step for each fault that has none of its own. */
 export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peering-secret-missing': connect,
@@ -138,6 +141,8 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'max-connected-clusters-running': compareIdentity,
   'max-connected-clusters-equal': compareIdentity,
   'identity-mode-unknown': compareIdentity,
+  ztunnel: lookAtSettings,
+  'cluster-id-of-eni': lookAtSettings,
   'cluster-name-unique': compareIdentity,
   'apiserver-rollout': (place) => describeCommand(place, 'pods', { selector: APISERVER_SELECTOR }),
   'apiserver-not-ready': (place) => describeCommand(place, 'pods', { selector: APISERVER_SELECTOR }),

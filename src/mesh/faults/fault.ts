@@ -14,7 +14,11 @@ export type FaultId =
   | 'agents-missing'
   | 'agents-outdated'
   | 'identity-mode-unknown'
+  | StartFaultId
   | 'cluster-name-unique';
+
+/** About settings with which agents that are restarted do not start, by the checks that look for them. */
+type StartFaultId = 'ztunnel' | 'cluster-id-of-eni';
 
 /** About how a cluster dials a peer. */
 export type DialFaultId =

@@ -72,6 +72,8 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'access-missing': [...WITHOUT_SERVER, 'syncing'],
   'agents-missing': [],
   'identity-mode-unknown': ['agent-unreachable'],
+  ztunnel: ['agent-unreachable'],
+  'cluster-id-of-eni': ['agent-unreachable'],
   // By that name peers are connected to one of them.
   'cluster-name-unique': [],
   // Whom they lack for it, {@link Known} has.

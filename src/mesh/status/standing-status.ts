@@ -12,7 +12,7 @@ import { isSameKey } from '../certificates/trust.ts';
 import { type AgentIdentity, misnamedAgents, saysMisnamed } from '../cilium/agent-identity.ts';
 import { lackOfAgents } from '../cilium/agents.ts';
 import { clusterNameOf, identityOf, restartAgentsCommand } from '../cilium/identity.ts';
-import { unknownModeRefusal } from '../cilium/kvstore.ts';
+import type { RunningVersion } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { type AddressFault, addressFaults } from '../faults/address-faults.ts';
@@ -33,6 +33,7 @@ import { explained } from './explained-problem.ts';
 import { dialsOwnServer } from './failure-reason.ts';
 import { areStrangers, idOfFormer, withFormerForgotten } from './other-cluster.ts';
 import { bothHalvesLost, halfRecorded, peeringFaults } from './peering-faults.ts';
+import { standingWarnings, startFaults } from './standing-settings.ts';
 import { isAlone, type StatusReport, UNREAD_NODES } from './status.ts';
 import { lackKey, type SeenPeers } from './status-tally.ts';
 
@@ -44,6 +45,8 @@ export interface PolledCluster extends Partial<SeenPeers> {
   agents?: readonly AgentIdentity[] | undefined;
   /** Peers that it is connected to at another address than theirs, and with their own etcd; absent where nobody looked. */
   byEtcd?: readonly string[] | undefined;
+  /** What its agents run, most pods first; absent where nobody looked. */
+  running?: readonly RunningVersion[] | undefined;
   /** When its youngest clustermesh-apiserver was started, milliseconds since 1970; absent where nothing tells. */
   servingMs?: number | undefined;
 }
@@ -75,7 +78,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     const lost = bothHalvesLost({ report: served, snapshot }, peers);
     const all = [
       ...withoutAgents(report, snapshot),
-      ...withUnknownMode(report, snapshot),
+      ...startFaults(one),
       ...outdatedAgents(one),
       ...found.filter(({ outage }) => outage),
       ...peeringFaults(served, snapshot, others),
@@ -108,6 +111,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       ...enableObstacles(snapshot, now, others),
       ...(span === undefined ? {} : { keptFor: span }),
       ...unread,
+      ...standingWarnings({ ...seen, snapshot }),
       faults: [...faults, ...harmless],
       problems: report.problems.map((problem) => {
         const named = clusterKnownAs(problem.peer, others);
@@ -285,15 +289,6 @@ function withServed(report: StatusReport, snapshot: ClusterSnapshot, peers: read
     serves,
     healthy: false,
   };
-}
-
-/** Agents of a cluster of a mesh that would not start again, for the mode that somebody has given it meanwhile. */
-function withUnknownMode(report: StatusReport, snapshot: ClusterSnapshot): Fault[] {
-  const refusal = unknownModeRefusal(snapshot);
-  if (!refusal || (!report.enabled && isAlone(report))) return [];
-  const { context, namespace } = snapshot;
-  const place = { context, namespace, component: 'agent', object: `ConfigMap ${CILIUM_CONFIG}` } as const;
-  return [{ id: 'identity-mode-unknown', ...place, key: 'identity-allocation-mode', outage: true, ...refusal }];
 }
 
 /** A cluster of a mesh in which nobody could be asked, since nobody is there, or nobody will be after the next restart. */

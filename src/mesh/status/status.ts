@@ -181,6 +181,8 @@ export interface StatusReport extends EnableObstacles, SeenRuns {
   invitationsUnread?: true | undefined;
   /** What may not be read, in words: whether a connection would come back hangs on it too. */
   unread?: readonly string[] | undefined;
+  /** What is in the way of no connection, and not as it should be, a text each; absent where there is none. */
+  warnings?: readonly string[] | undefined;
   problems: StatusProblem[];
   /** What is configured but broken, so that it would not come back after a restart, or ends before; also where it explains a problem. */
   faults: Fault[];

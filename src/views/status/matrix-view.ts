@@ -42,6 +42,7 @@ import {
   toldBeside,
   unaddressedLines,
   unseenLines,
+  besideLines,
 } from './status-view.ts';
 
 /**
@@ -88,6 +89,7 @@ function meshLines(report: MeshStatusReport, theme: Theme, contexts: Contexts | 
   const waiting = report.clusters.flatMap((cluster) => [
     ...leftOutLines(cluster, theme),
     ...unseenLines(cluster, theme),
+    ...besideLines(cluster, theme),
     ...unaddressedLines(cluster, theme, report.clusters),
     ...invitationLines(cluster, theme),
   ]);

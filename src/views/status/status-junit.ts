@@ -28,7 +28,10 @@ export function statusJunit(
   const silent = silentContexts(unreachable);
   const nextIn = (report: StatusReport) => howToBegin(report, reports, { ...around, silent });
   return junitXml([
-    ...reports.map((report) => ({ name: report.context, cases: casesOf(report, nextIn(report)) })),
+    ...reports.map((report) => ({
+      ...{ name: report.context, cases: casesOf(report, nextIn(report)) },
+      warnings: report.warnings,
+    })),
     ...unreachable.map((cluster) => ({
       name: cluster.context,
       cases: [

@@ -53,6 +53,7 @@ export function statusText(
     ...beginningLines(report, theme, [report], { contexts, others }),
     ...leftOutLines(report, theme),
     ...unseenLines(report, theme),
+    ...besideLines(report, theme),
     ...unaddressedLines(report, theme, [report]),
     ...invitationLines(report, theme),
     ...servedLines(report, theme, contexts),
@@ -130,6 +131,14 @@ export function unseenLines(report: StatusReport, theme: Theme): string[] {
     : [];
   const notes = [...unreadNote(report), ...unlisted].map((note) => `${theme.warn('‼')} ${note}`);
   return report.runsUnread ? [...notes, `  ${theme.dim(`${report.context}: ${RUNS_UNREAD}`)}`] : notes;
+}
+
+/** What is in the way of no connection, and not as it should be. */
+export function besideLines({ warnings = [] }: StatusReport, theme: Theme): string[] {
+  return warnings.flatMap((warning) => {
+    const [says = '', hint] = warning.split(' → ');
+    return [`${theme.warn('‼')} ${says}`, ...(hint === undefined ? [] : hintLines(hint, theme))];
+  });
 }
 
 /** That nobody new can be connected to it yet: what is connected already may well dial it at another address. */

@@ -39,7 +39,16 @@ const OF_PEERS = 'peers';
 /** The categories of checks that are about the way of packets. */
 const READ_OF_NETWORK = ['addresses', 'network'];
 
-const NOTHING: Checked = { entries: [], failed: [], outside: [], meshes: [], runs: [], runsUnread: [], alone: [] };
+const NOTHING: Checked = {
+  entries: [],
+  failed: [],
+  outside: [],
+  meshes: [],
+  unreadMarks: [],
+  runs: [],
+  runsUnread: [],
+  alone: [],
+};
 
 /** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns; 3 when none does, and a cluster was not read, or not all that checks hang on may be. */
 export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
@@ -60,6 +69,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       failed,
       outside,
       meshes,
+      unreadMarks,
       runs,
       runsUnread,
       alone,
@@ -77,6 +87,8 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       notes.push(words);
       context.progress.info(words);
     }
+    for (const words of unreadMarks) context.progress.warn(words);
+    notes.push(...unreadMarks);
     const answered = targets.length - failed.length;
     const isBlind = runsUnread.length > 0 || found.some(({ blind }) => blind);
     const isUnseen = isBlind || found.some(({ unseen }) => unseen);
