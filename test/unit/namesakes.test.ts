@@ -337,7 +337,7 @@ describe('status of a pair', () => {
   const ids = ['cluster-name-unique', 'peers-endpoint'];
   const checks = [...COMPATIBILITY_CHECKS, ...PEER_CHECKS].filter(({ id }) => ids.includes(id)) as Check<CheckInput>[];
   const failing = (pair: readonly ClusterSnapshot[]) =>
-    runChecksByMesh(checks, { clusters: pair, now: NOW })
+    runChecksByMesh(checks, { clusters: pair, now: NOW, observed: new Map() })
       .filter(({ severity }) => severity === 'fail')
       .map(({ id }) => id);
   /** As if all that is dialled were connected. */

@@ -225,7 +225,7 @@ describe('status', () => {
     const replicas = [{ name: 'pod-1', clusters: [ready('mesh-2')], failingDials: dials }];
     expect(evaluateMesh([evaluateStatus(input({ replicas }))], []).matrix[1]).toMatchObject({ state: 'at-risk' });
     expect(text({ replicas })).toMatchInlineSnapshot(`
-      "❌ New connections could not be tried; all 2 nodes are still connected to all clusters
+      "⚠️  New connections could not be tried; all 2 nodes are still connected to all clusters
       🔌 Cluster Connections:
         • mesh-2: 2/2 configured, 2/2 connected
       ⚠️  mesh-1: a new connection could not be tried: the KVStoreMesh replica could not be asked to make one — KVStoreMesh (pod-1) (agent-unreachable)
