@@ -174,6 +174,16 @@ describe('a plan that issues certificates', () => {
     },
   );
 
+  it('is looked at too where all that is issued goes to another owner in a message', () => {
+    const nothing = { ...issuing('two'), action: 'keep' } as Step;
+    const handed = (aheadMs: number, handsOut?: string, now = NOW) =>
+      hazards({ two: aheadMs }, nothing, { handsOut, now });
+    expect(handed(-3 * HOUR_MS, 'two')).toEqual([['two', 'refused']]);
+    expect(handed(-3 * HOUR_MS)).toEqual([]);
+    const years = 4 * 365 * DAY_MS;
+    expect(() => handed(years, 'two', new DoubtfulTime(NOW, years))).toThrow('new certificates do not last as long');
+  });
+
   it('has to be agreed to where a cluster is behind the CA that signs', () => {
     const snapshots = clusters({ two: -HOUR_MS }).map((one) => ({
       ...one,

@@ -146,6 +146,8 @@ export async function prepareAccept(
   const policies = addressChangesByStranger(own.snapshot, peer.snapshot, dial.length > 0);
   const outgoing = directions.find(({ client }) => client === own);
   const issued = outgoing?.credential.issued?.facts.certificate;
+  // Of what is printed once more the clocks have been looked at.
+  const handsOut = planned.answer && steps.some(isChange) ? context : undefined;
   requireStaying(steps, [own.snapshot]);
   return {
     target,
@@ -165,7 +167,7 @@ export async function prepareAccept(
       serve: { steps: serve },
       dial: { steps: dial },
       effects: await effectsOf(flow, given, { target, directions, steps, readAlike: options.readAlike }),
-      hazards: [...policies.hazards, ...clockHazards({ snapshots: [own.snapshot], steps, now })],
+      hazards: [...policies.hazards, ...clockHazards({ snapshots: [own.snapshot], steps, handsOut, now })],
       warnings: [
         ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
         ...unknownRangeNotes([own.snapshot]),

@@ -6,6 +6,7 @@ import { configuredPeers } from '../peers/peers.ts';
 import type { Hazard } from '../plan/agreement.ts';
 import { isChange, type Step } from '../plan/plan.ts';
 import { CILIUM_VALIDITY_MS, DATED_BACK_MS } from './certificate.ts';
+import { presentLifetime } from './kept-lifetime.ts';
 
 interface IssuingPlan {
   /** Of the clusters of the plan. */
@@ -13,6 +14,8 @@ interface IssuingPlan {
   steps: readonly Step[];
   /** The dials that it makes, beside those that there are. */
   dials?: readonly { client: ClusterSnapshot; server: ClusterSnapshot }[];
+  /** The context of a cluster that hands a certificate out to another owner, whom it lets in by it. */
+  handsOut?: string | undefined;
   now: Date;
 }
 
@@ -23,7 +26,7 @@ interface IssuingPlan {
  * @throws MeshctlError `CertificateAuthority` where one cluster and this machine are so far apart that what is valid by the one has
  * expired by the other, and nobody can tell which is right
  */
-export function clockHazards({ snapshots, steps, dials = [], now }: IssuingPlan): Hazard[] {
+export function clockHazards({ snapshots, steps, dials = [], handsOut, now }: IssuingPlan): Hazard[] {
   const issuing = steps.filter((step) => isChange(step) && lifetimesOf(step).length > 0);
   const isMadeNow = ({ context }: ClusterSnapshot) =>
     issuing.some(({ cluster, write }) => cluster === context && write?.method === 'authority');
@@ -36,7 +39,9 @@ export function clockHazards({ snapshots, steps, dials = [], now }: IssuingPlan)
       (other) => other === snapshot || isPlanned(context, other.context) || arePeers(snapshot, other),
     );
     const written = issuing.filter(({ cluster }) => verified.some((one) => one.context === cluster));
-    if (written.length === 0) return [];
+    const handedOut = handsOut === context ? [presentLifetime(snapshot).validityMs ?? CILIUM_VALIDITY_MS] : [];
+    const lifetimes = [...written.flatMap(lifetimesOf), ...handedOut];
+    if (lifetimes.length === 0) return [];
     const apart = apartWords(clockAheadMs);
     const shown = timeIn(snapshot, now);
     const isBeforeCa = verified.some((one) => one.ca && !isMadeNow(one) && one.ca.certificate.notBefore > shown);
@@ -44,7 +49,7 @@ export function clockHazards({ snapshots, steps, dials = [], now }: IssuingPlan)
       const says = `new certificates are refused there until its clock, which is ${apart} behind, has come to them`;
       return [{ cluster: context, says }];
     }
-    const shortestMs = Math.min(...written.flatMap(lifetimesOf));
+    const shortestMs = Math.min(...lifetimes);
     if (now instanceof DoubtfulTime && Math.abs(clockAheadMs) + DATED_BACK_MS >= shortestMs)
       throw tooFarApart(context, clockAheadMs, now);
     if (clockAheadMs < shortestMs) return [];
