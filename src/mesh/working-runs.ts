@@ -41,6 +41,9 @@ export function markedRuns(object: KubeObject | undefined): WorkingRun[] {
 }
 
 /** Whether what a run does in a cluster may be what another one stands on. @param peers that the other one is about; absent: all */
-export function isAbout({ peers: own }: Pick<WorkingRun, 'peers'>, peers: readonly string[] | undefined): boolean {
+export function concernsPeers(
+  { peers: own }: Pick<WorkingRun, 'peers'>,
+  peers: readonly string[] | undefined,
+): boolean {
   return !own || !peers || own.some((peer) => peers.includes(peer));
 }

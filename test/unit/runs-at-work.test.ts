@@ -8,7 +8,7 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { applyLeaseRef, rotationLeaseRef } from '../../src/mesh/objects/names.ts';
 import { type HeldCluster, heldBack, type RunAtWork, runsMarked, toldRuns } from '../../src/mesh/runs-at-work.ts';
 import { ADVICE, adviceForFailure, type FailureClass } from '../../src/mesh/status/failure-reason.ts';
-import { isAbout, markedRuns, workingAnnotation } from '../../src/mesh/working-runs.ts';
+import { concernsPeers, markedRuns, workingAnnotation } from '../../src/mesh/working-runs.ts';
 
 const NOW = new Date('2026-11-30T03:00:00Z');
 const LOOK = 'meshctl clustermesh status --context a,b';
@@ -66,7 +66,7 @@ describe('the marks of runs', () => {
     // Who counts on no peer, as enable, is told by no run that is about peers alone.
     [['a'], [], false],
   ])('what a run that is about %j does is what one stands on that is about %j: %s', (own, peers, is) => {
-    expect(isAbout({ peers: own }, peers)).toBe(is);
+    expect(concernsPeers({ peers: own }, peers)).toBe(is);
   });
 
   it('a mark tells its command and its peers; one of a former version is of apply, about all that is there', () => {

@@ -10,7 +10,7 @@ import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts'
 import { applyLeaseRef } from '../../mesh/objects/names.ts';
 import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
-import { isAbout, markedRuns, type WorkingRun, workingAnnotation } from '../../mesh/working-runs.ts';
+import { concernsPeers, markedRuns, type WorkingRun, workingAnnotation } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
 import { hasEnded } from '../own-process.ts';
 import { allOrFirstError } from '../parallel.ts';
@@ -230,7 +230,7 @@ async function relyOnOthers(
   const { context } = client;
   const ref = applyLeaseRef(namespace);
   const isOther = (one: WorkingRun) =>
-    one.run !== own && isAbout(one, peers) && isAlive(one, client.now()) && !hasEnded(one);
+    one.run !== own && concernsPeers(one, peers) && isAlive(one, client.now()) && !hasEnded(one);
   let working: WorkingRun[] = [];
   try {
     await whileOthersWrite(async () => {
