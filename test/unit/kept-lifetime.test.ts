@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { materialise } from '../../src/flows/write/materialise.ts';
 import { DATED_BACK_MS } from '../../src/mesh/certificates/certificate.ts';
 import { heldKeySize, presentLifetime } from '../../src/mesh/certificates/kept-lifetime.ts';
 import { planAuthority } from '../../src/mesh/certificates/plan-authority.ts';
@@ -11,7 +12,9 @@ import { certificateStep } from '../../src/mesh/enable/certificates.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
 import { isDueOfOwner } from '../../src/mesh/rotation/due.ts';
+import { issueSteps } from '../../src/mesh/rotation/issue.ts';
 import type { Lifetime } from '../../src/mesh/rotation/lifetime.ts';
+import { clusterOf, type RotationInput } from '../../src/mesh/rotation/rotated-cluster.ts';
 import { apiserverDeployment, caFacts, loadBalancerService, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -113,6 +116,102 @@ describe('a new certificate is issued as those that are there', () => {
     const ca = { ...caFacts('ca-1'), certificate: { ...caFacts('ca-1').certificate, ...lasting(LONG) } };
     const { step } = planAuthority({ ...snapshot, ca }, { replace: true });
     expect(step).toMatchObject({ changes: [{ to: 'a new CA (4096 bit, 365 days)' }], write: LONG });
+  });
+});
+
+describe('a validity that the end of the CA has cut short', () => {
+  const MARK = 'meshctl.io/cert-validity-hours';
+  const caUntil = (days: number) => {
+    const facts = caFacts('ca-1');
+    return { ...facts, certificate: { ...facts.certificate, notAfter: new Date(NOW.getTime() + days * DAY_MS) } };
+  };
+  /** Cluster mesh-1 with a certificate that ends with its CA in 30 days, and with the mark that is given. */
+  function cut(mark: string | undefined, ca = caUntil(30)): Member {
+    const base = member(1, { [SERVER]: { keySize: 3072, validityMs: 30 * DAY_MS } });
+    const { objects, tlsSecrets } = base.snapshot;
+    const facts = tlsSecrets.get(SERVER);
+    if (!facts?.ca) throw new Error('a certificate with its CA');
+    const { metadata, ...rest } = secret(SERVER);
+    const annotations = mark === undefined ? {} : { [MARK]: mark };
+    const live = new Map(objects);
+    for (const [key, object] of objects)
+      if (object.metadata.name === SERVER)
+        live.set(key, { ...rest, metadata: { ...metadata, annotations } } as KubeObject);
+    const served = { ...facts, ca: { ...facts.ca, notAfter: facts.certificate.notAfter } };
+    return { ...base, snapshot: { ...base.snapshot, ca, objects: live, tlsSecrets: new Map([[SERVER, served]]) } };
+  }
+  const peer = member(2, { [SERVER]: LONG });
+  /** Each way by which a certificate of the server is issued: to cover another address, and where nothing else is asked for. */
+  const WAYS: Record<string, (own: Member, asked?: Lifetime) => Step | undefined> = {
+    enable: ({ snapshot }, issuing = {}) =>
+      certificateStep(
+        {
+          ...{ snapshot, planned: snapshot, objects: [], certificates: [], possible: [], force: false, now: NOW },
+          ...{ authority: planAuthority(snapshot, {}), issuing },
+        },
+        { secret: SERVER, spec: { commonName: name, usages: ['server'], dnsNames: [name, 'new'], ipAddresses: [] } },
+      ),
+    connect: (own) =>
+      planServe([planDirection(peer, own, { now: NOW })], NOW).steps.find(({ object }) => object.name === SERVER),
+    'certs rotate': (own, asked = {}) => {
+      const due = new Set([own.snapshot.tlsSecrets.get(SERVER)?.certificate.sha256 ?? '']);
+      const input: RotationInput = {
+        ...{ members: [own], replace: new Set<string>(), successors: new Map(), due, asked, force: false, now: NOW },
+      };
+      return issueSteps(input, [clusterOf(own, input)], ({ secret: of }) => of === SERVER)[0];
+    },
+  };
+  const written = (step: Step | undefined) => (step?.write?.method === 'issue' ? step.write : undefined);
+
+  it('is known of the mark of its Secret alone, and only while it is cut short', () => {
+    const known = (mark: string | undefined) => presentLifetime(cut(mark).snapshot).validityMs;
+    expect([known('2160'), known(undefined), known('x'), known('0')]).toEqual([
+      90 * DAY_MS,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    const whole = member(1, { [SERVER]: LONG }).snapshot;
+    const [key, object] = [...whole.objects].find(([, { metadata }]) => metadata.name === SERVER) ?? [];
+    if (!key || !object) throw new Error('its Secret');
+    const marked = { ...object, metadata: { ...object.metadata, annotations: { [MARK]: '2160' } } };
+    const objects = new Map([...whole.objects, [key, marked]]);
+    expect(presentLifetime({ ...whole, objects }).validityMs).toBe(LONG.validityMs);
+  });
+
+  it.each(Object.entries(WAYS))('is kept by what is issued next, and once the CA is another: %s', (_command, way) => {
+    const again = written(way(cut('2160')));
+    expect(again).toMatchObject({ certificates: [{ validityMs: 90 * DAY_MS }], marks: { [MARK]: '2160' } });
+    const longer = way(cut('2160', caUntil(3000)));
+    expect(written(longer)).toMatchObject({ certificates: [{ validityMs: 90 * DAY_MS }], marks: { [MARK]: null } });
+    expect(longer?.changes).toContainEqual({ path: `metadata.annotations[${MARK}]`, from: '2160', to: '(removed)' });
+    expect(written(way(cut(undefined, caUntil(3000))))).not.toHaveProperty('marks');
+  });
+
+  it.each(['enable', 'certs rotate'])('is written down where it is asked for: %s', (command) => {
+    expect(written(WAYS[command]?.(cut(undefined), { validityMs: 90 * DAY_MS }))?.marks).toEqual({ [MARK]: '2160' });
+  });
+
+  it.each(['apply', 'exact', 'patch'] as const)('goes to the Secret with its certificate: %s', async (into) => {
+    const step = (action: 'create' | 'update'): Step => {
+      const write = { method: 'issue', certificates: [], data: { k: 'v' }, marks: { [MARK]: '2160' }, into } as const;
+      const { managedFields: _managed, ...metadata } = secret(SERVER).metadata;
+      const bare = { ...secret(SERVER), metadata };
+      return {
+        cluster: 'c1',
+        action,
+        object: bare,
+        changes: [],
+        why: '',
+        before: bare,
+        write: { ...write, secret: bare },
+      } as never;
+    };
+    for (const action of ['create', 'update'] as const) {
+      const ready = await materialise(step(action), new Map(), NOW);
+      const sent = ready.method === 'edit' && action === 'update' ? ready.edit(secret(SERVER)) : ready;
+      expect(JSON.stringify(sent)).toContain(`"${MARK}":"2160"`);
+    }
   });
 });
 

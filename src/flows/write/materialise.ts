@@ -49,16 +49,19 @@ export async function materialise(step: Step, authorities: Authorities, now: Dat
     ...(await issuedData(step, write.certificates, authorities, now)),
     ...(Object.fromEntries(trust) as Record<string, string>),
   };
-  const object: KubeObject = { ...write.secret, data };
+  const { marks = {} } = write;
+  const secret: KubeObject = { ...write.secret, data };
+  const object = Object.keys(marks).length > 0 ? withMarks(secret, marks) : secret;
   if (write.into === 'apply') return { method: 'apply', object };
   const removed = Object.fromEntries((write.remove ?? []).map((key) => [key, null]));
   if (write.into === 'exact') {
     if (step.action === 'create') return { method: 'create', object };
     const { resourceVersion } = step.before?.metadata ?? {};
-    return { method: 'patch', patch: { data: { ...removed, ...data } }, resourceVersion };
+    const metadata = Object.keys(marks).length > 0 ? { metadata: { annotations: marks } } : {};
+    return { method: 'patch', patch: { data: { ...removed, ...data }, ...metadata }, resourceVersion };
   }
-  const create = step.action === 'create' ? withMarks(object, write.marks ?? {}) : undefined;
-  return { method: 'edit', create, edit: setKeys({ ...removed, ...data }, write.marks) };
+  const create = step.action === 'create' ? object : undefined;
+  return { method: 'edit', create, edit: setKeys({ ...removed, ...data }, marks) };
 }
 
 /** Makes the CA that a step asks for. */

@@ -1,8 +1,9 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { keyOf } from '../objects/kube-object.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { secretRef } from '../objects/names.ts';
-import { type Lifetime, lifetimeOf } from '../rotation/lifetime.ts';
+import { HOUR_MS, isCutShort, type Lifetime, lifetimeOf } from '../rotation/lifetime.ts';
 import { ownerOfData } from '../rotation/rotated-cluster.ts';
+import type { TlsSecretFacts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
 
 /**
@@ -21,9 +22,42 @@ export function ownLifetimes(
 ): Lifetime[] {
   return secrets.flatMap((name) => {
     const facts = tlsSecrets.get(name);
-    const isForeign = ownerOfData(objects.get(keyOf(secretRef(namespace, name)))) !== undefined;
-    return facts && !isForeign ? [lifetimeOf(facts.certificate, facts.ca)] : [];
+    const secret = objects.get(keyOf(secretRef(namespace, name)));
+    return facts && ownerOfData(secret) === undefined ? [lifetimeIn(secret, facts)] : [];
   });
+}
+
+/**
+ * At a Secret with a certificate of a cluster's own: for how many hours it was to be valid, where it ends with its CA before that. Its
+ * times do not tell then, and its successor is to get what was chosen.
+ */
+const VALIDITY_ANNOTATION = 'meshctl.io/cert-validity-hours';
+
+/** What was chosen for the certificate in a Secret of the cluster's own. @param secret undefined where it was not read */
+export function lifetimeIn(
+  secret: KubeObject | undefined,
+  { certificate, ca }: Pick<TlsSecretFacts, 'certificate' | 'ca'>,
+): Lifetime {
+  const present = lifetimeOf(certificate, ca);
+  const hours = secret?.metadata.annotations?.[VALIDITY_ANNOTATION] ?? '';
+  const isKept = present.validityMs === undefined && isCutShort(certificate, ca) && /^[1-9]\d{0,6}$/.test(hours);
+  return isKept ? { ...present, validityMs: Number(hours) * HOUR_MS } : present;
+}
+
+/**
+ * What a write of a certificate sets of that, for `marks`; nothing where there is nothing to keep, or to take away.
+ * @param caEnd when its CA ends, where that is before its own end (`endWithCa`, mesh/rotation/lifetime.ts)
+ */
+export function validityMarks(
+  { validityMs }: Lifetime,
+  caEnd: Date | undefined,
+  before: KubeObject | undefined,
+): { marks?: Readonly<Record<string, string | null>> } {
+  const isCut = validityMs !== undefined && caEnd !== undefined;
+  if (isCut) return { marks: { [VALIDITY_ANNOTATION]: String(Math.floor(validityMs / HOUR_MS)) } };
+  return before?.metadata.annotations?.[VALIDITY_ANNOTATION] === undefined
+    ? {}
+    : { marks: { [VALIDITY_ANNOTATION]: null } };
 }
 
 /** Bits, where nothing else was chosen; Cilium's own certificates have as many. */

@@ -23,7 +23,7 @@ import { hasPartedWith } from '../peers/parted.ts';
 import { differingMarks, type Marks, marksFor } from '../peers/peer-choices.ts';
 import { markChanges } from '../plan/diff.ts';
 import type { CertificateCopy, CertificateOrder, Change, Plan, Step, TrustOrder } from '../plan/plan.ts';
-import { describeLifetime, endWithCa, type Lifetime, lifetimeOf } from '../rotation/lifetime.ts';
+import { describeLifetime, endWithCa, type Lifetime, lifetimeOf, successorLifetime } from '../rotation/lifetime.ts';
 import { presentAuthority, type TrustedAuthority } from '../rotation/rotated-certificates.ts';
 import { ownerOfData } from '../rotation/rotated-cluster.ts';
 import { acceptedInRotation, trustInRotation } from '../rotation/unfinished-rotation.ts';
@@ -240,7 +240,8 @@ function clientLifetime({ client: { snapshot }, server, credential }: Direction)
   const present = snapshot.peerCertificates.get(server.identity.name);
   const secret = snapshot.objects.get(keyOf(secretRef(snapshot.namespace, dialingSecret(snapshot))));
   const isOwn = present?.certificate.commonName === credential.user && ownerOfData(secret) === undefined;
-  return isOwn ? lifetimeOf(present.certificate, present.ca) : presentLifetime(server.snapshot);
+  const chosen = presentLifetime(server.snapshot);
+  return isOwn ? successorLifetime(lifetimeOf(present.certificate, present.ca), chosen) : chosen;
 }
 
 function remoteCertOf({ snapshot: { objects, namespace, context } }: Member): KubeObject {

@@ -1,6 +1,6 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
 import { acceptedBeside, coversHost, reasonToReissue } from '../certificates/cluster-certificates.ts';
-import { presentLifetime } from '../certificates/kept-lifetime.ts';
+import { presentLifetime, validityMarks } from '../certificates/kept-lifetime.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   configMapRef,
@@ -15,6 +15,7 @@ import { emptySecret } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
 import { ownerClause } from '../peers/foreign-homes.ts';
 import { addUsersEdit, rollbackAddUsers } from '../peers/users/remote-users.ts';
+import { markChanges } from '../plan/diff.ts';
 import { type Plan, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { describeLifetime, endWithCa } from '../rotation/lifetime.ts';
 import { canSign, managesUsers } from './credentials.ts';
@@ -57,6 +58,7 @@ function serverCertificateSteps(server: Member, incoming: readonly Direction[], 
   const lifetime = presentLifetime(snapshot);
   const caEnd = endWithCa(lifetime.validityMs, snapshot.ca.certificate, now);
   const words = describeLifetime(lifetime, lifetime, caEnd);
+  const marks = validityMarks(lifetime, caEnd, base.before);
   return [
     {
       ...base,
@@ -66,12 +68,14 @@ function serverCertificateSteps(server: Member, incoming: readonly Direction[], 
           path: 'data.tls.crt',
           to: `certificate ${commonName}${words ? ` (${words})` : ''} for ${hosts.join(', ')}`,
         },
+        ...markChanges(base.before, marks.marks ?? {}),
       ],
       why: reason,
       write: {
         method: 'issue',
         certificates: [{ spec, signer: snapshot.context, keys: TLS_KEYS, ...lifetime }],
         data: {},
+        ...marks,
         secret: emptySecret(ref, 'kubernetes.io/tls'),
         // For the certificate that was read alone: another run's may hold names that are not in this one.
         into: 'exact',

@@ -16,7 +16,7 @@ import {
   withoutAddresses,
 } from '../certificates/cluster-certificates.ts';
 import { requireSigner } from '../certificates/foreign-authority.ts';
-import { presentLifetime } from '../certificates/kept-lifetime.ts';
+import { presentLifetime, validityMarks } from '../certificates/kept-lifetime.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { isSameKey, storedWith } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -27,6 +27,7 @@ import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-o
 import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { conflictsOf, foreignOwner, managersOfData, toolOwner } from '../objects/ownership.ts';
 import { emptySecret } from '../objects/secret-data.ts';
+import { markChanges } from '../plan/diff.ts';
 import { type Change, disputes, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { describeLifetime, endWithCa, successorLifetime } from '../rotation/lifetime.ts';
 import { acceptedInRotation, trustInRotation } from '../rotation/unfinished-rotation.ts';
@@ -95,7 +96,11 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
   const caEnd = endWithCa(lifetime.validityMs, signerOf(authority, input.now), input.now);
   const words = describeLifetime(lifetime, kept, caEnd);
   const what = `certificate ${spec.commonName}${words ? ` (${words})` : ''}`;
-  const changes: Change[] = [{ path: 'data.tls.crt', to: `${what}${names ? ` for ${names}${pending}` : ''}` }];
+  const marks = validityMarks(lifetime, caEnd, before);
+  const changes: Change[] = [
+    { path: 'data.tls.crt', to: `${what}${names ? ` for ${names}${pending}` : ''}` },
+    ...markChanges(before, marks.marks ?? {}),
+  ];
   const written = Object.values(TLS_KEYS).map((key) => ({ path: `data.${key}` }));
   const disputed = before ? conflictsOf(before, written) : [];
   const trusted = authority.makes ? [] : trustInRotation(snapshot);
@@ -109,6 +114,7 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
       certificates: [{ spec: wanted, signer: snapshot.context, keys: TLS_KEYS, ...lifetime }],
       data: {},
       ...(trusted.length > 0 ? { trust: [{ key: TLS_KEYS.ca, certificates: trusted.map(({ pem }) => pem) }] } : {}),
+      ...marks,
       secret: secretWithoutData(input, ref, before),
       // A patch takes over what somebody else has set, and leaves alone whose Secret it is; what another run has issued since, it does not.
       into: ours && (foreignOwner(before) || disputed.length > 0) ? 'exact' : 'apply',

@@ -84,7 +84,7 @@ export type StepWrite =
       trust?: readonly TrustOrder[] | undefined;
       /** Keys that go. */
       remove?: readonly string[] | undefined;
-      /** Annotations to set with `into: patch`, null for those that go. */
+      /** Annotations to set, null for those that go. */
       marks?: Readonly<Record<string, string | null>> | undefined;
       /** The Secret without its data. */
       secret: KubeObject;

@@ -2,6 +2,7 @@ import { signerTrouble, succeedingAuthority } from '../certificates/authority.ts
 import { AUTHORITY_VALIDITY_MS } from '../certificates/certificate.ts';
 import { certificateLackAt, saysCertificateLack } from '../certificates/certificate-lacks.ts';
 import { endOf, reasonToReissue, withoutAddresses } from '../certificates/cluster-certificates.ts';
+import { lifetimeIn, presentLifetime, validityMarks } from '../certificates/kept-lifetime.ts';
 import { authoritySecret, besideAuthority, besideChanges } from '../certificates/plan-authority.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
@@ -11,6 +12,7 @@ import { CA_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { isByHand } from '../objects/ownership.ts';
 import { emptySecret } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
+import { markChanges } from '../plan/diff.ts';
 import { isForcedIn } from '../plan/forcing.ts';
 import type { Change, Step } from '../plan/plan.ts';
 import {
@@ -208,25 +210,28 @@ function issueStep(input: RotationInput, { holder, secret, all, due: wanted, kee
     due.map(({ one }) => one.keys.certificate),
   );
   const issued = due.filter(({ one }) => !one.copied).map((issue) => ({ issue, ...lifetimesOf(input, issue) }));
+  const caEndOf = ({ issue, wanted }: (typeof issued)[number]) =>
+    endWithCa(wanted.validityMs, signerOf(input, issue.cluster), input.now);
+  const [own] = issued.filter(({ issue: { one } }) => one.peer === undefined);
+  const marks = own ? validityMarks(own.wanted, caEndOf(own), base.before) : {};
   const copied = due.filter(({ one }) => one.copied);
   return {
     ...base,
     action: base.before ? 'update' : 'create',
     changes: [
-      ...issued.map(({ issue: { one, cluster }, wanted, present }): Change => {
+      ...issued.map((order): Change => {
+        const { issue, wanted, present } = order;
+        const { one, cluster } = issue;
         const { commonName } = one.spec;
         const by = one.peer === undefined ? '' : `, issued by the CA of ${cluster.issuer.identity.name}`;
-        const words = describeLifetime(
-          wanted,
-          present,
-          endWithCa(wanted.validityMs, signerOf(input, cluster), input.now),
-        );
+        const words = describeLifetime(wanted, present, caEndOf(order));
         return {
           path: `data.${one.keys.certificate}`,
           to: `certificate ${commonName}${words ? ` (${words})` : ''}${by}`,
         };
       }),
       ...copied.map(({ one }) => ({ path: `data.${one.keys.certificate}`, to: `the remote-cert of ${one.peer}` })),
+      ...markChanges(base.before, marks.marks ?? {}),
     ],
     why: [...new Set(due.map(({ one, fault }) => reasonOf(one, fault)))].join('; '),
     write: {
@@ -240,6 +245,7 @@ function issueStep(input: RotationInput, { holder, secret, all, due: wanted, kee
       ...(due.some(({ fault }) => fault !== undefined) ? { mends: true as const } : {}),
       copies: copied.map(({ one, cluster }) => ({ source: remoteCertOf(cluster.issuer), keys: one.keys })),
       data: {},
+      ...marks,
       trust: due.map(({ one, cluster }) => ({ key: one.keys.ca, ...bothCas(cluster) })),
       secret: emptySecret(ref, 'kubernetes.io/tls'),
       into: 'exact',
@@ -275,7 +281,12 @@ function validityOf({ facts, peer }: RotatedCertificate): string {
   return peer === undefined ? until : `for ${peer} ${until}`;
 }
 
-function lifetimesOf({ asked }: RotationInput, { one: { facts } }: Issue): { wanted: Lifetime; present: Lifetime } {
-  const present = facts ? lifetimeOf(facts.certificate, facts.ca) : {};
-  return { present, wanted: successorLifetime(asked, present) };
+function lifetimesOf({ asked }: RotationInput, { one, cluster }: Issue): { wanted: Lifetime; present: Lifetime } {
+  const { facts, peer, holder, secret } = one;
+  const { objects, namespace } = holder.snapshot;
+  const own = peer === undefined ? objects.get(keyOf(secretRef(namespace, secret))) : undefined;
+  const present = facts ? lifetimeIn(own, facts) : {};
+  // What ends with its CA does not tell for how long it was meant: as the others of that CA.
+  const { validityMs } = presentLifetime(cluster.issuer.snapshot);
+  return { present, wanted: successorLifetime(successorLifetime(asked, present), { validityMs }) };
 }

@@ -15,7 +15,7 @@ export interface Lifetime {
  */
 export const SHORTEST_VALIDITY_MS = 24 * 60 * 60 * 1000;
 
-const HOUR_MS = 60 * 60 * 1000;
+export const HOUR_MS = 60 * 60 * 1000;
 /** The times of a certificate are whole seconds, and some tools look at the clock twice, or end it a second before. */
 const ROUNDED_MS = 2_000;
 
@@ -27,11 +27,14 @@ const ROUNDED_MS = 2_000;
  */
 export function lifetimeOf(certificate: CertificateFacts, ca?: CertificateFacts): Lifetime {
   const { keyBits: keySize } = certificate;
-  const notAfter = certificate.ownNotAfter ?? certificate.notAfter;
-  const isCutShort = ca !== undefined && ca.notAfter.getTime() === notAfter.getTime();
   const validityMs = inWholeHours(ownLifetimeMs(certificate) + ROUNDED_MS);
   // Its successor is not to expire in the middle of its own rotation.
-  return isCutShort || validityMs < SHORTEST_VALIDITY_MS ? { keySize } : { keySize, validityMs };
+  return isCutShort(certificate, ca) || validityMs < SHORTEST_VALIDITY_MS ? { keySize } : { keySize, validityMs };
+}
+
+/** Whether a certificate ends with the CA that signed it, and may have been meant for longer. */
+export function isCutShort({ notAfter, ownNotAfter = notAfter }: CertificateFacts, ca?: CertificateFacts): boolean {
+  return ca !== undefined && ca.notAfter.getTime() === ownNotAfter.getTime();
 }
 
 /** So much of a validity a certificate tells by its times: one that is dated back by minutes can tell no minutes. */
