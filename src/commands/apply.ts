@@ -167,7 +167,7 @@ async function carryOut(
       ...(flags.proof && connects ? [PROOF] : []),
     ];
     const result = planResult({ ...report, ...verdicts, onlyInRun }, dryRun, flags.output, refused);
-    const data = { ...result.data, unconnected: printable(later), later: laterData(laterStepsOf(prepared)) };
+    const data = { ...result.data, unconnected: printable(later), later: laterData(report.laterSteps ?? []) };
     return { ...result, data };
   }
   await requireApplicable(context, prepared, judged);
@@ -217,6 +217,7 @@ async function reportOf(
   const { drafts, connections } = prepared;
   const contexts = targetsOf(prepared, prune).map(({ client }) => client.context);
   const steps = inOrder(contexts, stepsOfMesh(prepared, prune));
+  const laterSteps = laterStepsOf(prepared);
   const concerns = concernsOf(prepared);
   const effects = mergeEffects([...concerns.effects, ...prune.effects]);
   const ofMesh = meshWarnings(prepared);
@@ -236,7 +237,8 @@ async function reportOf(
   return {
     steps,
     warnings: named,
-    later: laterLines(pairsOfDials(connections.later), laterStepsOf(prepared), context.theme),
+    later: laterLines(pairsOfDials(connections.later), laterSteps, context.theme),
+    laterSteps,
     effects: await withMendsNamed(context, flags, effects),
     hazards: [...concerns.hazards, ...prune.hazards],
     notes: Object.fromEntries(changedDrafts(drafts).map(({ draft }) => [draft.snapshot.context, draft.notes])),

@@ -138,7 +138,11 @@ describe('apply', () => {
 
   it('takes bare clusters to a mesh; the second run finds nothing to change', async () => {
     const plan = jsonOf(await apply(MESH, '--dry-run', '-o', 'json'));
+    const [, toCreate, toUpdate] =
+      /^Plan: (\d+) to create, \d+ to keep; then (\d+) to update\.$/m.exec((await apply(MESH, '--dry-run')).stdout) ??
+      [];
     const first = await apply(MESH);
+    expect(first.stdout).toContain(`Objects: ${toCreate} created, ${toUpdate} updated`);
     // What is written at addresses that nobody knows before is in the plan by its objects, and for whom.
     const later = plan.later as { context: string; steps: { object: { kind: string; name: string }; why: string }[] }[];
     const written = ALL.map((context, at) => ({

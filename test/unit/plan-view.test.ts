@@ -84,6 +84,13 @@ describe('a plan', () => {
     `);
   });
 
+  it('counts for itself what is planned only once a part of it is done', () => {
+    const made = step('create', object('ConfigMap', 'a'));
+    const laterSteps = [step('update', object('ConfigMap', 'a')), step('update', object('ConfigMap', 'b'))];
+    const text = planResult({ steps: [made], later: ['Then:'], laterSteps }, 'client', 'text').text(plain);
+    expect(text).toContain('\nThen:\nPlan: 1 to create; then 2 to update.\n');
+  });
+
   it('tells of many objects that stay as they are only how many, and shows those that are spared for a reason', () => {
     const kept = ['a', 'b', 'c', 'd'].map((name) => step('keep', object('ConfigMap', name)));
     const spared = step('keep', object('ConfigMap', 'e'), { why: 'made by Argo CD', isSpared: true });

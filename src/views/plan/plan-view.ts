@@ -23,6 +23,8 @@ export interface PlanReport {
   hazards?: readonly Hazard[];
   /** What is planned only once a part of this is done, for people; lines. */
   later?: readonly string[];
+  /** Of that, what is known to be written then. */
+  laterSteps?: readonly Step[];
   /** What is to be known before it is carried out. For people it is said as the plan is made. */
   warnings?: readonly string[];
   /** What else than the steps without a verdict only the run tries, as nouns. */
@@ -65,7 +67,7 @@ export function peerData({ peer, becomes, why, mend }: PeerEffect): Record<strin
 /** The plan for people: a block for each cluster, a line for each object, its changes below. */
 export function planText(report: PlanReport, theme: Theme): string {
   const blocks = [...planBlocks(report, theme), ...(report.later ?? [])].flatMap((block) => block.split('\n'));
-  return [...blocks, ...lossLines(blocks, report, theme), `Plan: ${planSummary(report.steps)}.`].join('\n');
+  return [...blocks, ...lossLines(blocks, report, theme), `Plan: ${planSummary(report)}.`].join('\n');
 }
 
 /** In a plan of so many clusters, those that have the same done to them are shown as one. */
@@ -168,8 +170,16 @@ export function peersData(effects: readonly PeerEffect[]): { peers?: Record<stri
   return effects.length > 0 ? { peers: effects.map((one) => ({ cluster: one.cluster, ...peerData(one) })) } : {};
 }
 
-/** `3 to create, 1 to update, 8 to keep`; `60 writes to 18 objects` where some are written several times. */
-function planSummary(steps: readonly Step[]): string {
+/**
+ * `3 to create, 1 to update, 8 to keep`; `60 writes to 18 objects` where some are written several times. What is planned only once a part of
+ * that is done is counted for itself: `26 to create, 2 to keep; then 6 to update`.
+ */
+function planSummary({ steps, laterSteps = [] }: Pick<PlanReport, 'steps' | 'laterSteps'>): string {
+  const later = laterSteps.length > 0 ? `; then ${countedActions(laterSteps)}` : '';
+  return `${countedActions(steps)}${later}`;
+}
+
+function countedActions(steps: readonly Step[]): string {
   const writes = steps.filter(({ action }) => action !== 'keep');
   const objects = objectsOf(writes);
   if (objects.size < writes.length) {
