@@ -13,6 +13,7 @@ let folder: MeshFolder;
 beforeAll(async () => {
   sandbox = await startTestSandbox({
     nodes: 1,
+    provider: 'kind',
     clusters: [
       { context: 'hub', ipFamilies: [4, 6] },
       { context: 'four', ipFamilies: [4] },
@@ -25,7 +26,9 @@ beforeAll(async () => {
   found(sandbox.clusters[2], 'six').store.update(configMapRef('kube-system', CILIUM_CONFIG), (object) => {
     object.data = { ...(object.data as Record<string, string>), 'enable-ipv4': 'false' };
   });
-  await meshctl.ok(enable('hub,four,six'));
+  // Pods of six dial it at the one, those of four at the other.
+  await meshctl.ok(enable('hub', '--set', DUAL_STACK));
+  await meshctl.ok(enable('four,six'));
 });
 
 afterAll(async () => {
@@ -34,6 +37,7 @@ afterAll(async () => {
   await sandbox?.close();
 });
 
+const DUAL_STACK = 'Service/clustermesh-apiserver:spec.ipFamilyPolicy=PreferDualStack';
 const STAR = ['clustermesh', 'connect', '--context', 'hub', '--destination-context', 'four,six'];
 
 it('spokes that are all to dial each other have no family in which to: refused', async () => {
@@ -63,3 +67,44 @@ it('spokes of a hub do not dial each other: connected, and told that families di
   const check = await meshctl(['clustermesh', 'check', '--context', 'hub,four,six', '--category', 'config']);
   expect(check.stdout).not.toContain('there is no IP family');
 });
+
+it('a peer that is dialled at an address of a family that its client has none of: status and check say so, connect refuses, and what they print mends', async () => {
+  const pair = ['--context', 'four,hub'];
+  await meshctl.ok(['clustermesh', 'status', ...pair, '--wait', '--wait-duration', '60s']);
+  // As a cluster has it whose first family is IPv6, and as a former version of meshctl wrote it.
+  const { store } = found(sandbox.clusters[0], 'hub');
+  const service = { apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'clustermesh-apiserver' };
+  await meshctl.ok(enable('hub', '--unset', DUAL_STACK.split('=')[0] ?? ''));
+  store.update(service, (object) => {
+    Object.assign(object.spec as object, { ipFamilies: ['IPv6'], ipFamilyPolicy: 'SingleStack' });
+  });
+  const secret = { apiVersion: 'v1', kind: 'Secret', namespace: 'kube-system', name: 'cilium-kvstoremesh' };
+  found(sandbox.clusters[1], 'four').store.update(secret, (object) => {
+    const data = object.data as Record<string, string>;
+    const file = Buffer.from(data['mesh-1'] ?? '', 'base64').toString();
+    data['mesh-1'] = Buffer.from(file.replace(/https:\/\/172[\d.]+/, 'https://[fd00:18:1::11]')).toString('base64');
+  });
+  await untilProblem('peer-address-family');
+  const status = await meshctl(['clustermesh', 'status', ...pair]);
+  const hint = `meshctl clustermesh enable --context hub --set ${DUAL_STACK} && meshctl clustermesh connect --context four --destination-context hub`;
+  expect(oneLine(status.stdout)).toContain(hint);
+  expect(status.exitCode).toBe(1);
+  const check = await meshctl(['clustermesh', 'check', ...pair, '--category', 'addresses,peers']);
+  expect(oneLine(check.stdout)).toContain('have addresses of IPv4 only, and so cannot dial mesh-1 at fd00:18:1::11');
+  expect(oneLine(check.stdout)).toContain(hint);
+  expect(check.exitCode).toBe(1);
+  const words = ['clustermesh', 'connect', '--context', 'four', '--destination-context', 'hub', '--yes'];
+  const refused = await meshctl(words);
+  expect(oneLine(refused.stderr)).toContain(hint);
+  expect(refused.exitCode).toBe(1);
+  await meshctl.ok(enable('hub', '--set', DUAL_STACK, '--yes'));
+  await meshctl.ok(words);
+  await meshctl.ok(['clustermesh', 'status', ...pair, '--wait', '--wait-duration', '60s']);
+});
+
+/** Without the breaks of a terminal's width. */
+const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ');
+
+async function untilProblem(id: string): Promise<void> {
+  await expect.poll(async () => JSON.stringify(await meshctl.status('four,hub')), { timeout: 30_000 }).toContain(id);
+}

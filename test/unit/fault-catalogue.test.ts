@@ -15,6 +15,7 @@ const NOT_IN_A_SANDBOX: Readonly<Record<string, string>> = {
   'peering-lost': 'it takes a third cluster: test/unit/both-halves.test.ts',
   'peers-mutual': 'it takes a third cluster: test/cli/status-faces.test.ts',
   'peer-address-doubtful': 'the catalogue looks at both clusters: test/unit/standing-status.test.ts',
+  'peer-address-family': 'it takes a client and a server of different families: test/cli/connect-families.test.ts',
   'agents-missing': 'whoever installs Cilium gives it back: test/unit/agents.test.ts',
   'max-connected-clusters-equal': 'Cilium is to be installed anew: test/unit/standing.test.ts',
   'cluster-id-of-eni': 'it takes a cloud: test/unit/status-and-check.test.ts',

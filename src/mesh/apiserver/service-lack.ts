@@ -42,3 +42,13 @@ export function changeTypeCommand(
   const words = ['--service-type', type, ...forceWords(service, ['spec.type'])];
   return meshctlCommand('clustermesh enable', { context }, words);
 }
+
+/** The command by which a Service of one IP family gets addresses of both, where its cluster has both (ServiceSpec: ipFamilyPolicy). */
+export function dualStackCommand(context: string, service: KubeObject | undefined): string {
+  const setting = `Service/${APISERVER}:spec.ipFamilyPolicy=PreferDualStack`;
+  return meshctlCommand('clustermesh enable', { context }, [
+    '--set',
+    setting,
+    ...forceWords(service, ['spec.ipFamilyPolicy']),
+  ]);
+}

@@ -1,7 +1,7 @@
-import { parseCidr } from '../cilium/cidr.ts';
 import { encryption, encryptionLoses, ipFamilies, isOn, routingMode, tunnelProtocol } from '../cilium/datapath.ts';
 import { restartCommand } from '../cilium/identity.ts';
 import type { CiliumConfig, CiliumConfigKey } from '../cilium/known-keys.ts';
+import { familiesOfNodes } from '../cilium/node-addresses.ts';
 import { selectsLocalCluster } from '../cilium/policy-scope.ts';
 import { saysAtOnce } from '../cilium/restart-agents.ts';
 import { strictModeDrops } from '../cilium/strict-mode.ts';
@@ -185,17 +185,10 @@ export const CONFIG_CHECKS: readonly Check[] = [
   },
 ];
 
-/**
- * Clusters whose nodes have addresses of families that no node of the other has: no packet gets from one to the other. Of a
- * family in which it has no InternalIP, Cilium takes a node's ExternalIP (pkg/node/types, `GetNodeIP`).
- */
+/** Clusters whose nodes have addresses of families that no node of the other has: no packet gets from one to the other. */
 function nodesApart(input: CheckInput): Finding[] {
-  const familiesAt = ({ nodes }: ClusterSnapshot) => {
-    const own = nodes.flatMap(({ addresses }) => addresses.filter(({ type }) => /^(In|Ex)ternalIP$/.test(type)));
-    return [...new Set(own.flatMap(({ address }) => parseCidr(address)?.family ?? []))].sort();
-  };
   return meantPairs(input.clusters, input)
-    .map((pair) => pair.map((cluster) => ({ context: cluster.context, families: familiesAt(cluster) })))
+    .map((pair) => pair.map((cluster) => ({ context: cluster.context, families: familiesOfNodes(cluster) })))
     .filter((pair) => pair.every(({ families }) => families.length > 0))
     .filter(([one, other]) => !one?.families.some((family) => other?.families.includes(family)))
     .map((pair) => {

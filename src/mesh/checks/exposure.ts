@@ -1,18 +1,22 @@
+import { listEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverService } from '../apiserver/live.ts';
 import { changeTypeCommand, lackOfService } from '../apiserver/service-lack.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { replacesKubeProxy } from '../cilium/datapath.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { serviceFamilyLack } from '../connect/families-apart.ts';
 import { firstOf } from '../counted.ts';
 import { nodePortCommand } from '../enable/exposure/node-port.ts';
 import { type KeptOut, keptOut, letInCommand, sourceRanges } from '../network/source-ranges.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy } from '../pairs.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
+import { withoutNamesakes } from '../peers/namesakes.ts';
 import { areAllConnected, type StatusReport } from '../status/status.ts';
 import { othersMeant } from './shared/ask-nodes.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, whyAlone } from './shared/check.ts';
+import { isMeant } from './shared/meant-pairs.ts';
 
 /** How the clustermesh-apiservers of a mesh can be reached. */
 export const EXPOSURE_CHECKS: readonly Check[] = [
@@ -39,9 +43,12 @@ export const EXPOSURE_CHECKS: readonly Check[] = [
       things: [serviceSpec(apiserverService(cluster)).type ?? []].flat(),
       otherwise: NO_SERVICE,
     }),
-    run: ({ clusters }) =>
-      clusters.flatMap((cluster): Finding[] => {
+    run: (input, all) =>
+      input.clusters.flatMap((cluster): Finding[] => {
         const { context } = cluster;
+        // A connect says it of the addresses that it would write, which its flags may name.
+        const apart = input.areStanding ? familiesApart(cluster, all, input) : [];
+        if (apart.length > 0) return apart;
         const service = apiserverService(cluster);
         const isOfNoType = lackOfService(cluster, service) !== undefined;
         if (!isOfNoType && serviceSpec(service).type !== 'ClusterIP') return [];
@@ -50,7 +57,10 @@ export const EXPOSURE_CHECKS: readonly Check[] = [
         const hint = `Peers reach a ClusterIP only where the network routes it. Otherwise: ${command}`;
         return [{ id: 'service-reachable', severity: 'warn', cluster: context, args, hint }];
       }),
-    says: ({ args }) => `context "${args.context}": the clustermesh-apiserver's Service has the type ClusterIP`,
+    says: ({ args }) =>
+      args.apart === undefined
+        ? `context "${args.context}": the clustermesh-apiserver's Service has the type ClusterIP`
+        : `context "${args.from}": ${args.apart}`,
   },
   {
     id: 'source-ranges',
@@ -73,6 +83,18 @@ export const EXPOSURE_CHECKS: readonly Check[] = [
       `context "${args.context}": the source ranges of its load balancer (${listed(args.ranges)}) hold no address of ${args.nodes}`,
   },
 ];
+
+/** The clusters that are to dial the Service of one, and have no address of any family of its addresses. */
+function familiesApart(server: ClusterSnapshot, all: readonly ClusterSnapshot[], input: CheckInput): Finding[] {
+  const { context } = server;
+  const hosts = listEndpoints(server).map(({ host }) => host);
+  return withoutNamesakes(server, all).flatMap((client): Finding[] => {
+    const lack = isMeant(client, server, input) ? serviceFamilyLack(client, server, hosts) : undefined;
+    if (!lack) return [];
+    const args = { context, from: client.context, apart: lack.says };
+    return [{ id: 'service-reachable', severity: 'fail', cluster: context, args, hint: lack.hint }];
+  });
+}
 
 export const NO_SERVICE = 'there is no Service clustermesh-apiserver yet';
 

@@ -1,11 +1,12 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
-import { type Endpoint, hostPort, isIpAddress, reachableEndpoints } from '../apiserver/endpoints.ts';
+import { type Endpoint, hostPort, isIpAddress, reachableEndpoints, splitHostPort } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { saysKeyLack } from '../certificates/certificate-lacks.ts';
 import { accepts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { familyLack, serviceFamilyLack } from '../connect/families-apart.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import type { FaultId } from '../faults/fault.ts';
 import { servesFromElsewhere } from '../faults/server-issuer.ts';
@@ -269,6 +270,13 @@ function judgeEndpoint(
   const right = addressSet(chosen ?? reachableEndpoints(to) ?? []);
   const dialled = dialledAt(from, peer, file, right);
   const stale = dialled.filter((address) => !right.has(address));
+  const hosts = dialled.map((address) => splitHostPort(address).host);
+  const apart = familyLack(from, to, hosts, chosen !== undefined);
+  if (apart) {
+    const isOfService = serviceFamilyLack(from, to) !== undefined;
+    const says = isOfService ? { foundBy: 'service-reachable', foundIn: to.context } : undefined;
+    return { severity: 'fail', reason: apart.says, hint: apart.hint, cause: says };
+  }
   if (stale.length === 0) return undefined;
   const isAt = `it dials ${stale.join(', ')}`;
   if (chosen) {

@@ -1,5 +1,5 @@
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
-import { familyOf } from './cidr.ts';
+import { familyOf, parseCidr } from './cidr.ts';
 import { type NamedRange, rangesIn } from './pod-ranges.ts';
 
 /** A node's InternalIPs, in their order. */
@@ -15,4 +15,13 @@ export function nodeRanges({ nodes }: Pick<ClusterSnapshot, 'nodes'>): NamedRang
 /** A node's first InternalIP of a family, which other nodes send to (Cilium's pkg/node/types, `GetNodeIP`). */
 export function internalAddress(node: Pick<NodeFacts, 'addresses'>, family: 4 | 6): string | undefined {
   return internalAddresses(node).find((address) => familyOf(address) === family);
+}
+
+/**
+ * The families of which any node of a cluster has an address. Of a family in which it has no InternalIP, Cilium takes a node's ExternalIP
+ * (pkg/node/types, `GetNodeIP`).
+ */
+export function familiesOfNodes({ nodes }: Pick<ClusterSnapshot, 'nodes'>): (4 | 6)[] {
+  const own = nodes.flatMap(({ addresses }) => addresses.filter(({ type }) => /^(In|Ex)ternalIP$/.test(type)));
+  return [...new Set(own.flatMap(({ address }) => parseCidr(address)?.family ?? []))].sort();
 }

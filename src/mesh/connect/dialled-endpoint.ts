@@ -20,6 +20,7 @@ import { addressesIn, addressesMeant, readPeerFile } from '../peers/file/peer-fi
 import { choicesFor } from '../peers/peer-choices.ts';
 import { dialingFile, kvstoremeshDials } from '../peers/peers.ts';
 import { canSign } from './credentials.ts';
+import { familyLack } from './families-apart.ts';
 import type { Member } from './member.ts';
 
 /** From this version on a peering file can say itself what its host names mean. */
@@ -29,10 +30,26 @@ export const ALIASES_IN_FILES = { major: 1, minor: 20, patch: 0, suffix: '' };
  * What a client dials of a server: what it dials already where that does as well, else the addresses that the server has or was
  * given.
  * @throws MeshctlError `ClusterMeshNotEnabled` where there are no addresses, `CertificateAuthority` where the certificate is for none
- * of them, and cannot be
+ * of them, and cannot be, `Incompatible` where they are of no IP family that the client has
  */
 export function dialledEndpoint(client: Member, server: Member): PeerEndpoint {
-  return keptEndpoint(client, server) ?? chooseEndpoint(client, server, offeredTo(client, server));
+  const endpoint = keptEndpoint(client, server) ?? chooseEndpoint(client, server, offeredTo(client, server));
+  requireFamily(client, server, endpoint);
+  return endpoint;
+}
+
+/** @throws MeshctlError `Incompatible` where the client has no address of a family of those that it is to dial */
+function requireFamily(client: Member, server: Member, { addresses, alias }: PeerEndpoint): void {
+  const { context } = client.snapshot;
+  const hosts = alias?.ips ?? [...new Set(addresses.map((address) => splitHostPort(address).host))];
+  const isChosen =
+    server.given === 'addresses' || choicesFor(client.snapshot, server.identity.name).endpoints !== undefined;
+  const lack = familyLack(client.snapshot, server.snapshot, hosts, isChosen);
+  if (!lack) return;
+  throw new MeshctlError('Incompatible', `context "${context}": ${lack.says}`, {
+    hint: lack.hint,
+    details: { context, peer: server.identity.name, hosts },
+  });
 }
 
 /**
@@ -50,11 +67,13 @@ function dialledNodes(client: Member, server: Member): PeerEndpoint | undefined 
   const addresses = addressesIn(dialingFile(client.snapshot, server.identity.name)?.text ?? '');
   const hosts = addresses.map((address) => splitHostPort(address).host);
   const isCovered = hosts.every((host) => covers(server, host)) || (canSign(server) && !isLeft(client, server, hosts));
-  return isCovered && areEnough(addresses, server) ? { addresses } : undefined;
+  return isCovered && areEnough(client, addresses, server) ? { addresses } : undefined;
 }
 
-/** Whether all of these addresses serve a server, and no fewer than it has others. */
-function areEnough(addresses: readonly string[], server: Member): boolean {
+/** Whether all of these addresses serve a server, no fewer than it has others, and the client can dial one. */
+function areEnough(client: Member, addresses: readonly string[], server: Member): boolean {
+  const hosts = addresses.map((address) => splitHostPort(address).host);
+  if (familyLack(client.snapshot, server.snapshot, hosts, false)) return false;
   const reachable = reachableEndpoints(server.snapshot)?.map(({ host, port }) => hostPort(host, port)) ?? [];
   const serve = addresses.every((address) => reachable.includes(address));
   return serve && addresses.length >= Math.max(1, server.endpoints.length);
@@ -113,7 +132,7 @@ function keptAlias(client: Member, server: Member): PeerEndpoint | undefined {
   const isByFile = !('unreadable' in file) && file.hostAliases.some(({ hostname }) => hostname === meshHostname(peer));
   const isByName = addressesIn(text).every((address) => splitHostPort(address).host === meshHostname(peer));
   const addresses = addressesMeant(text, () => []);
-  if (!isByFile || !isByName || !areEnough(addresses, server)) return undefined;
+  if (!isByFile || !isByName || !areEnough(client, addresses, server)) return undefined;
   return withAlias(addresses.map(splitHostPort), 'file');
 }
 

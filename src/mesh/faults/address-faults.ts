@@ -3,10 +3,12 @@ import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { coversHost } from '../certificates/cluster-certificates.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
+import { familyLack } from '../connect/families-apart.ts';
 import { describeRef, refOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
-import { clusterKnownAs } from '../peers/concerned-peers.ts';
+import { clusterKnownAs, knownAs } from '../peers/concerned-peers.ts';
 import { addressesAstray } from '../peers/file/addresses-astray.ts';
+import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { configuredPeers, dialingFile } from '../peers/peers.ts';
 import type { FailureClass } from '../status/failure-reason.ts';
@@ -31,14 +33,19 @@ const SOMEBODY_ELSE: readonly FailureClass[] = [
 ];
 
 /**
- * For each peer of which no address is dialled that its Service has, what is dialled instead. It may be how the peer is
- * reached from there, so it only explains why a peer cannot be reached.
+ * For each peer of which no address is dialled that its Service has, what is dialled instead; and where who dials has no address of the
+ * family of those that are dialled, that. It may be how the peer is reached from there, so it only explains why a peer cannot be reached.
  * @param others the other clusters that were read; of one that was not, only what was chosen is told
  */
 export function addressFaults(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): AddressFault[] {
   return configuredPeers(snapshot).flatMap((peer): AddressFault[] => {
     const file = dialingFile(snapshot, peer);
     const other = clusterKnownAs(peer, others);
+    const apart =
+      file && other
+        ? addressApart(snapshot, other, describeRef({ ...refOf(file.secret), namespace: undefined }))
+        : undefined;
+    if (apart) return [apart];
     const stray = addressesAstray(snapshot, peer, other);
     if (!file || !stray || (!stray.present && !choicesFor(snapshot, peer).endpoints)) return [];
     const { dialled, present, how } = stray;
@@ -62,6 +69,19 @@ export function addressFaults(snapshot: ClusterSnapshot, others: readonly Cluste
       { fault: { ...base, id: 'peer-address-doubtful' }, explains: [...SOMEBODY_ELSE, 'tls-name'] },
     ];
   });
+}
+
+/** That who dials has no address of the family that it dials. */
+function addressApart(snapshot: ClusterSnapshot, other: ClusterSnapshot, object: string): AddressFault | undefined {
+  const peer = knownAs(other);
+  const hosts = dialledAddresses(snapshot, peer).map((address) => splitHostPort(address).host);
+  const lack = familyLack(snapshot, other, hosts, choicesFor(snapshot, peer).endpoints !== undefined);
+  if (!lack) return undefined;
+  const { context, namespace } = snapshot;
+  const component = dialsThroughKvstoremesh(snapshot) ? 'kvstoremesh' : 'agent';
+  const place = { context, namespace, peer, component, object, key: peer } as const;
+  const fault: Fault = { id: 'peer-address-family', says: lack.says, hint: lack.hint, ...place, outage: true };
+  return { fault, explains: NOBODY };
 }
 
 /** Whether the peer's own server certificate is good for what is dialled: then one that is not is another server's. */

@@ -111,6 +111,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peer-address-gone': connect,
   'peer-address-chosen': dialService,
   'peer-address-doubtful': lookAtPeer,
+  'peer-address-family': connect,
   'certificate-missing': enable,
   'certificate-unreadable': enable,
   'certificate-key': enable,

@@ -42,7 +42,11 @@ export type DialFaultId =
   | AddressFaultId;
 
 /** About which of the peer's addresses is dialled; where it can be reached, only that it is none of them. */
-export type AddressFaultId = 'peer-address-gone' | 'peer-address-chosen' | 'peer-address-doubtful';
+export type AddressFaultId =
+  | 'peer-address-gone'
+  | 'peer-address-chosen'
+  | 'peer-address-doubtful'
+  | 'peer-address-family';
 
 /** About what a cluster serves its peers and agents with. */
 export type ServeFaultId =

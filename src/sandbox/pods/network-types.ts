@@ -7,7 +7,7 @@ import type { Place, Protocol } from './network-rules.ts';
 /** Thrown by `dial`, with the code that Node's own connections would give. */
 export class DialError extends Error {
   override readonly name = 'DialError';
-  readonly code: 'ENOTFOUND' | 'ECONNREFUSED' | 'ETIMEDOUT' | 'EHOSTUNREACH';
+  readonly code: 'ENOTFOUND' | 'ECONNREFUSED' | 'ETIMEDOUT' | 'EHOSTUNREACH' | 'ENETUNREACH';
 
   /** The message is Go's, as Cilium prints it. */
   constructor(code: DialError['code'], message: string) {
@@ -78,6 +78,12 @@ export function sourceOf(
 ): { from: string } {
   const own = to === undefined ? [] : podAddresses;
   return { from: ofFamily(own, family) ?? ofFamily(nodeAddresses, family) ?? '' };
+}
+
+/** Whether who sends has no address of a family, so that there is no way even out of its own network. */
+export function lacksFamily({ podAddresses, nodeAddresses }: Sender, family: 4 | 6): boolean {
+  const own = podAddresses ?? nodeAddresses ?? [];
+  return own.length > 0 && ofFamily(own, family) === undefined;
 }
 
 /** A packet that is not part of a connection. */

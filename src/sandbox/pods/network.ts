@@ -10,6 +10,7 @@ import {
   type Datagram,
   type Delivery,
   DialError,
+  lacksFamily,
   type NetworkCluster,
   type Observer,
   type PodAddress,
@@ -114,6 +115,8 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   async function dial(from: Sender, host: string, port: number): Promise<Socket> {
     const [address = host] = resolveHost(clusters, hosts, from.cluster, host);
     const name = hostPort(address, port);
+    if (lacksFamily(from, familyOf(address)))
+      throw new DialError('ENETUNREACH', `dial tcp ${name}: connect: network is unreachable`);
     const way = route(from.cluster, address, port);
     if (way.cluster === undefined) return timeOut(name);
     const backend = way.backends[turn++ % Math.max(1, way.backends.length)];

@@ -187,5 +187,6 @@ const UNCONNECTED: Readonly<Record<DialError['code'], string>> = {
   ECONNREFUSED: 'refused',
   ETIMEDOUT: 'silent',
   EHOSTUNREACH: 'unreachable No route to host',
+  ENETUNREACH: 'unreachable Network is unreachable',
   ENOTFOUND: 'unreachable Name or service not known',
 };

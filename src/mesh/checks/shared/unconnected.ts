@@ -39,6 +39,7 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string | readonly string[]>>> =
   'peer-certificate-issuer': 'peers-certificate',
   'peer-ca': 'tls-ca-trust',
   'peer-address-gone': 'peers-endpoint',
+  'peer-address-family': 'peers-endpoint',
   'peer-user-missing': 'peers-user',
   'agents-missing': 'agents-run',
   'identity-mode-unknown': 'cluster-identity',
