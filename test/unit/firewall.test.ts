@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCidr } from '../../src/mesh/cilium/cidr.ts';
+import { IP_FAMILIES, parseCidr } from '../../src/mesh/cilium/cidr.ts';
 import { firewallRules } from '../../src/mesh/network/firewall.ts';
 import { summarise } from '../../src/mesh/network/prefixes.ts';
 import { firewallText } from '../../src/views/network/firewall-view.ts';
@@ -176,6 +176,31 @@ describe('firewallRules', () => {
       'context-1: it sends tunnel packets over IPv4, and the nodes of mesh-2 have no such addresses',
     );
   });
+
+  const FAMILIES = [[4], [6], [4, 6], [6, 4]] as const;
+  const NODE_PORTS = FAMILIES.flatMap((service) => FAMILIES.map((client) => [service, client] as const));
+  it.each(NODE_PORTS)(
+    'a NodePort of %j, dialled by nodes of %j: every host that they can dial is in a rule, and what no one dials in none',
+    (service, client) => {
+      const spec = {
+        ...{ type: 'NodePort', ports: [{ port: 2379, nodePort: 32380 }] },
+        ipFamilies: service.map((family) => `IPv${family}`),
+      };
+      const addresses = (id: number) => ({ 4: `172.18.${id}.1`, 6: `fd00:18:${id}::1` });
+      const one = withAddress(cluster(1), ...client.map((family) => addresses(1)[family]));
+      const two = withAddress(cluster(2, { live: [serviceObject(spec)] }), ...Object.values(addresses(2)));
+      const report = firewallRules([one, two]);
+      const open = report.rules
+        .filter(({ kind, to }) => kind === 'apiserver' && to === 'mesh-2')
+        .flatMap(({ destinations }) => destinations.map((cidr) => cidr.replace(/\/\d+$/, '')));
+      const dialled = IP_FAMILIES.filter((family) => service.some((own) => own === family)).filter((family) =>
+        client.some((own) => own === family),
+      );
+      expect(open).toEqual(dialled.map((family) => addresses(2)[family]));
+      const isSaid = missingIn(report).some((text) => text.includes('the clustermesh-apiserver of mesh-2'));
+      expect(isSaid).toBe(dialled.length === 0);
+    },
+  );
 
   it('have no ranges of pods where CiliumNodes could not be read, whatever Kubernetes gave the nodes', () => {
     const unread = (id: number, settings: Record<string, string>) => {

@@ -1,7 +1,7 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
 import { apiserverService } from '../apiserver/live.ts';
 import { nodesForAgents } from '../cilium/agents.ts';
-import { overlap, parseCidr } from '../cilium/cidr.ts';
+import { familyOf, overlap, parseCidr } from '../cilium/cidr.ts';
 import { isTunnel } from '../cilium/datapath.ts';
 import { namesApart } from '../cilium/names-apart.ts';
 import { internalAddress, internalAddresses, nodeRanges } from '../cilium/node-addresses.ts';
@@ -155,8 +155,10 @@ function endsOf(need: NetworkNeed, client: Place, server: Place): { sources: Pre
   const isAtNodes = kind === 'apiserver' && isNodePort(server) && hosts.every((host) => server.addresses.has(host));
   // Of a load balancer nothing beside its very addresses is let through.
   const addresses = hosts.filter(isIpAddress).flatMap((host) => summarise([parseCidr(host) ?? []].flat(), []));
-  const destinations =
-    kind === 'pod-to-pod' ? server.pods : kind !== 'apiserver' || isAtNodes ? server.nodes : addresses;
+  // Nodes have addresses of families that nobody dials, as beside a Service of the other one.
+  const dialled = new Set(hosts.map(familyOf));
+  const atNodes = isAtNodes ? server.nodes.filter(({ family }) => dialled.has(family)) : addresses;
+  const destinations = kind === 'pod-to-pod' ? server.pods : kind === 'apiserver' ? atNodes : server.nodes;
   return { sources: sourcesOf(need, client), destinations };
 }
 
