@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { addressLack, requireEndpoints, serviceEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
+import {
+  addressLack,
+  listEndpoints,
+  reachableEndpoints,
+  requireEndpoints,
+  serviceEndpoints,
+} from '../../src/mesh/apiserver/endpoints.ts';
 import { defaultNodePort } from '../../src/mesh/enable/exposure/node-port.ts';
 import { detectServiceExposure } from '../../src/mesh/enable/exposure/service-type.ts';
 import { loadBalancerService, serviceObject, snapshotOf } from '../support/snapshots.ts';
@@ -133,4 +139,56 @@ describe('why there is no address that peers could dial', () => {
     expect(addressLack(snapshot)).toEqual({ says: expect.stringContaining(says), hint: expect.stringMatching(hint) });
     expect(() => requireEndpoints(snapshot)).toThrow(expect.objectContaining({ hint: expect.stringMatching(hint) }));
   });
+});
+
+describe('a NodePort', () => {
+  type Node = ReturnType<typeof snapshotOf>['nodes'][number];
+  const node = (name: string, ready: boolean, ...addresses: string[]): Node => ({
+    ...{ name, ready, labels: {}, podCidrs: [] },
+    addresses: addresses.map((address) => ({ type: 'InternalIP', address })),
+  });
+  const four = (name: string, ready = true) => node(name, ready, `10.0.0.${name.charCodeAt(0)}`);
+  const both = (name: string, ready = true) => node(name, ready, `10.0.0.${name.charCodeAt(0)}`, `fd00::${name}`);
+  const IN_READY_PODS = { apiserverPods: [{ name: 'p', ready: true, node: 'c' }] as never };
+
+  const NODES: [string, Node[]][] = [
+    ['none', []],
+    ['of IPv4', ['a', 'b', 'c', 'd'].map((name) => four(name))],
+    ['of IPv4, and two more of both', [...['a', 'b', 'c'].map((name) => four(name)), both('d'), both('e')]],
+    ['of IPv4, and one of both that is not ready', [four('a'), both('c', false)]],
+    ['not ready', [both('a', false)]],
+    ['of which only that without the pod is ready', [both('b'), both('c', false)]],
+    ['without addresses', [node('a', true)]],
+  ];
+  const cases = NODES.flatMap(([what, nodes]) =>
+    [['IPv4'], ['IPv6'], ['IPv4', 'IPv6'], []].flatMap((families) =>
+      ['Cluster', 'Local'].flatMap((policy) =>
+        [32379, undefined].map((nodePort) => [what, families, policy, nodePort, nodes] as const),
+      ),
+    ),
+  );
+  it.each(cases)(
+    'on nodes %s, of %j, %s, at %s: has no address to write only where it has none at all, and why is true',
+    (_what, ipFamilies, externalTrafficPolicy, nodePort, nodes) => {
+      const spec = { type: 'NodePort', externalTrafficPolicy, ipFamilies, ports: [{ port: 2379, nodePort }] };
+      const snapshot = snapshotOf({ nodes, live: [serviceObject(spec)], ...IN_READY_PODS });
+      expect(listEndpoints(snapshot).length > 0).toBe((reachableEndpoints(snapshot) ?? []).length > 0);
+      if (listEndpoints(snapshot).length > 0) return;
+      const { says, hint } = addressLack(snapshot);
+      const ready = nodes.filter((one) => one.ready);
+      const serving = ready.filter(({ name }) => externalTrafficPolicy !== 'Local' || name === 'c');
+      const why = says.replace(/^.*: /, '');
+      const isTrue: Record<string, boolean> = {
+        'it has no node port': nodePort === undefined,
+        'no node is ready': ready.length === 0,
+        'no node with a ready pod of it is ready': serving.length === 0 && externalTrafficPolicy === 'Local',
+        'no node that is ready has an IP address': ready.every(({ addresses }) => addresses.length === 0),
+        'no node that is ready has an address of IPv6':
+          ipFamilies.includes('IPv6') &&
+          serving.every(({ addresses }) => addresses.every(({ address }) => !address.includes(':'))),
+      };
+      expect([why, isTrue[why]]).toEqual([why, true]);
+      expect(/PreferDualStack$/.test(hint)).toBe(why.endsWith('IPv6'));
+    },
+  );
 });

@@ -9,7 +9,7 @@ import { forceWords } from '../objects/ownership.ts';
 import { ingressOf, serviceSpec } from '../objects/service.ts';
 import { rememberedOf } from '../remembered.ts';
 import { apiserverService } from './live.ts';
-import { changeTypeCommand, lackOfService } from './service-lack.ts';
+import { changeTypeCommand, dualStackCommand, lackOfService } from './service-lack.ts';
 
 /** Addresses at which peers can dial a cluster's clustermesh-apiserver. */
 export interface ServiceEndpoints {
@@ -117,8 +117,10 @@ function endpointsOf(
   if (spec.type === 'NodePort') {
     const nodePort = spec.ports?.[0]?.nodePort;
     const hosts = nodesServing(snapshot, spec.externalTrafficPolicy)
+      .map((node) => nodeAddresses(node, spec.ipFamilies))
+      .filter((addresses) => addresses.length > 0)
       .slice(0, mostNodes)
-      .flatMap((node) => nodeAddresses(node, spec.ipFamilies));
+      .flat();
     return nodePort && hosts.length > 0 ? { hosts, port: nodePort } : undefined;
   }
   // A headless Service has the word None there.
@@ -205,7 +207,8 @@ export function addressLack(snapshot: ClusterSnapshot): { says: string; hint: st
     };
   const { type } = serviceSpec(service);
   if (type === 'NodePort') {
-    return { says: `${says}: no node is ready`, hint: kubectlCommand({ context }, ['get', 'nodes', '-o', 'wide']) };
+    const { why, hint } = nodePortLack(snapshot, service);
+    return { says: `${says}: ${why}`, hint };
   }
   if (type !== 'LoadBalancer') {
     const look = describeCommand({ context, namespace }, 'service', { name: APISERVER });
@@ -217,6 +220,25 @@ export function addressLack(snapshot: ClusterSnapshot): { says: string; hint: st
     says,
     hint: `Wait for it, or hear why it has none: ${wait}; or take a node port, which needs no load balancer: ${without}`,
   };
+}
+
+/** Why no node has an address at which a NodePort could be dialled, as a clause. */
+function nodePortLack(snapshot: ClusterSnapshot, service: KubeObject): { why: string; hint: string } {
+  const { context, namespace, nodes } = snapshot;
+  const { ports, externalTrafficPolicy, ipFamilies = [] } = serviceSpec(service);
+  const look = kubectlCommand({ context }, ['get', 'nodes', '-o', 'wide']);
+  if (!ports?.[0]?.nodePort)
+    return {
+      why: 'it has no node port',
+      hint: describeCommand({ context, namespace }, 'service', { name: APISERVER }),
+    };
+  if (!nodes.some(({ ready }) => ready)) return { why: 'no node is ready', hint: look };
+  const serving = nodesServing(snapshot, externalTrafficPolicy);
+  if (serving.length === 0) return { why: 'no node with a ready pod of it is ready', hint: look };
+  if (!serving.some((node) => nodeAddresses(node).length > 0))
+    return { why: 'no node that is ready has an IP address', hint: look };
+  const why = `no node that is ready has an address of ${ipFamilies.join(' or ')}`;
+  return { why, hint: `Have it take both families, where the cluster has both: ${dualStackCommand(context, service)}` };
 }
 
 /**
