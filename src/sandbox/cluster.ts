@@ -1,3 +1,4 @@
+import { familyOf } from '../mesh/cilium/cidr.ts';
 import { createAuthority } from '../pki/authority.ts';
 import { generateEcKey } from '../pki/certificate.ts';
 import { issueCertificate } from '../pki/issue.ts';
@@ -129,7 +130,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     },
     admitsOutside(address, port) {
       const target = (store.list(typeOf('Pod')) as Pod[]).find((pod) => hasAddress(pod, address));
-      return target === undefined || allowsOutside(store, target, port);
+      return target === undefined || allowsOutside(store, target, port, familyOf(address));
     },
     findsWayTo: (address, node) => datapaths.get(node)?.findsWayTo(address) ?? false,
   });

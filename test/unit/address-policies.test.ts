@@ -165,12 +165,7 @@ describe('what becomes of a policy by the first dial', () => {
       cilium({ ingress: [{ fromEntities: ['world'] }] }),
       ['allows pods and nodes of mesh-2 as entity world'],
     ],
-    [
-      'toEntities world-ipv4',
-      cilium({ egress: [{ toEntities: ['world-ipv4'] }] }),
-      ['allows pods and nodes of mesh-2 as entity world-ipv4'],
-    ],
-    ['an entity of a family that it has not', cilium({ egress: [{ toEntities: ['world-ipv6'] }] }), []],
+    ['a half of a world of one family', cilium({ egress: [{ toEntities: ['world-ipv4'] }] }), []],
     [
       'the label of the entity',
       cilium({ ingress: [{ fromEndpoints: [{ matchLabels: { 'reserved:world': '' } }] }] }),
@@ -201,6 +196,21 @@ describe('what becomes of a policy by the first dial', () => {
     [{ 'policy-default-local-cluster': 'true' }, ['allows pods and nodes of mesh-2 by address']],
   ])('with %j', (config, wanted) => {
     expect(told([EVERYTHING], config)).toEqual(wanted);
+  });
+
+  it.each([
+    ['true', 'true', 'world-ipv4', ['allows pods and nodes of mesh-2 as entity world-ipv4']],
+    ['true', 'true', 'world-ipv6', ['allows pods and nodes of mesh-2 as entity world-ipv6']],
+    ['true', 'false', 'world-ipv6', []],
+    ['false', 'true', 'world-ipv4', []],
+    ['true', 'true', 'fd02::/64', ['allows pods of mesh-2 by address']],
+    ['false', 'true', 'fd02::/64', []],
+    ['true', 'false', 'fd02::/64', []],
+  ])('with IPv6 on here: %s, and in the peer: %s, %s', (here, there, whom, wanted) => {
+    const ciliumConfig = { ...PEER.ciliumConfig, 'enable-ipv6': there };
+    const peer = { ...PEER, ciliumConfig, ciliumPodCidrs: ['10.2.0.0/24', 'fd02::/80'] };
+    const rule = whom.includes('/') ? { toCIDR: [whom] } : { toEntities: [whom] };
+    expect(told([cilium({ egress: [rule] })], { 'enable-ipv6': here }, peer)).toEqual(wanted);
   });
 
   it('may be of pods whose ranges are not known', () => {

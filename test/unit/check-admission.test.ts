@@ -108,6 +108,7 @@ describe('network policies', () => {
   const target = {
     ...{ namespace: 'kube-system', labels, port: 2379, portName: 'etcd' },
     ...{ namespaceLabels: { team: 'net' }, serviceAccount: 'clustermesh-apiserver', cluster: 'mesh-1' },
+    ...{ families: [4 as 4 | 6], isDualStack: false },
   };
   const ofPods = (key: string, operator: string, value: string) =>
     wide({ endpointSelector: { matchExpressions: [{ key, operator, values: [value] }] }, ingress: [{}] });
@@ -185,7 +186,6 @@ describe('network policies', () => {
       ],
     ],
     ['a denial of all addresses', 'nobody', [cilium({ ingressDeny: [{ fromCIDR: ['0.0.0.0/0', '::/0'] }] })]],
-    ['a denial of IPv4 from outside', 'nobody', [cilium({ ingressDeny: [{ fromEntities: ['world-ipv4'] }] })]],
     [
       'a denial of all addresses but some',
       'some',
@@ -231,7 +231,65 @@ describe('network policies', () => {
     if (!['some', 'unknown'].includes(lets)) expect(sandboxLetsIn(policies, enforcement)).toBe(lets === 'all');
   });
 
-  function sandboxLetsIn(policies: readonly KubeObject[], enforcement = 'default'): boolean {
+  const SOURCES: readonly [string, object, object | undefined][] = [
+    ...['world', 'world-ipv4', 'world-ipv6'].map(
+      (name) => [name, { fromEntities: [name] }, undefined] as [string, object, undefined],
+    ),
+    ...['0.0.0.0/0', '::/0'].map(
+      (cidr) => [cidr, { fromCIDR: [cidr] }, { from: [{ ipBlock: { cidr } }] }] as [string, object, object],
+    ),
+  ];
+  /** Whom they mean, of those who dial over a family: where Cilium has one family on, the world has no halves. */
+  const MEANT: Readonly<Record<string, readonly string[]>> = {
+    '4': ['world', '0.0.0.0/0'],
+    '6': ['world', '::/0'],
+    '4 of 46': ['world', 'world-ipv4', '0.0.0.0/0'],
+    '6 of 46': ['world', 'world-ipv6', '::/0'],
+  };
+  const combined = (isIn: readonly boolean[]) => (isIn.every(Boolean) ? 'all' : isIn.some(Boolean) ? 'some' : 'nobody');
+
+  it.each<[string, (4 | 6)[], (4 | 6)[]]>([
+    ['IPv4', [4], [4]],
+    ['IPv6', [6], [6]],
+    ['both, dialled over IPv4', [4, 6], [4]],
+    ['both, dialled over IPv6', [4, 6], [6]],
+    ['both, dialled over both', [4, 6], [4, 6]],
+  ])('mean the outside of a cluster by its families: %s', (_what, families, dialled) => {
+    const isDualStack = families.length > 1;
+    for (const [name, source, block] of SOURCES) {
+      const isMeant = dialled.map(
+        (family) => MEANT[`${family}${isDualStack ? ' of 46' : ''}`]?.includes(name) ?? false,
+      );
+      const allowing = [cilium({ ingress: [source] }), ...(block ? [network([block])] : [])];
+      const denying = cilium({ enableDefaultDeny: { ingress: false }, ingressDeny: [source] });
+      const cases = [
+        ...allowing.map((policy) => ({ policy, isIn: isMeant })),
+        { policy: denying, isIn: isMeant.map((is) => !is) },
+      ];
+      for (const { policy, isIn } of cases) {
+        const { lets } = ingressVerdict([policy], { ...target, families: dialled, isDualStack });
+        expect([name, policy.spec, lets]).toEqual([name, policy.spec, combined(isIn)]);
+        const inSandbox = dialled.map((family) => sandboxLetsIn([policy], 'default', { family, families }));
+        expect([name, policy.spec, inSandbox]).toEqual([name, policy.spec, isIn]);
+      }
+    }
+  });
+
+  it.each([
+    ['IPv6', 'fail'],
+    ['IPv4', 'pass'],
+  ])('are judged by the families of the Service: %s', (family, severity) => {
+    const ciliumConfig = { 'cluster-name': 'one', 'cluster-id': '1', 'enable-ipv6': 'true' };
+    const live = [serviceObject({ ipFamilies: [family] })];
+    const policies = [network([{ from: [{ ipBlock: { cidr: '0.0.0.0/0' } }] }])];
+    expect(judged('apiserver-policy', { ciliumConfig, live, policies })).toMatchObject({ severity });
+  });
+
+  function sandboxLetsIn(
+    policies: readonly KubeObject[],
+    enforcement = 'default',
+    { family, families }: { family: 4 | 6; families: readonly (4 | 6)[] } = { family: 4, families: [4] },
+  ): boolean {
     const store = createStore();
     const { namespace, port, portName, namespaceLabels, serviceAccount: serviceAccountName, cluster } = target;
     store.update({ apiVersion: 'v1', kind: 'Namespace', name: namespace }, ({ metadata }) => {
@@ -239,7 +297,10 @@ describe('network policies', () => {
     });
     store.create({
       ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'cilium-config', namespace } },
-      data: { 'cluster-name': cluster, 'enable-policy': enforcement },
+      data: {
+        ...{ 'cluster-name': cluster, 'enable-policy': enforcement },
+        ...{ 'enable-ipv4': `${families.includes(4)}`, 'enable-ipv6': `${families.includes(6)}` },
+      },
     });
     for (const [index, one] of policies.entries())
       store.create({ ...one, metadata: { ...one.metadata, name: `p${index}` } });
@@ -248,7 +309,7 @@ describe('network policies', () => {
       ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', namespace, labels } },
       spec: { containers, serviceAccountName },
     };
-    return allowsOutside(store, pod, port);
+    return allowsOutside(store, pod, port, family);
   }
 
   it('that hang on labels of the namespace, which may not be read, are no pass', () => {

@@ -1,13 +1,14 @@
 import { everyNodeCommand, nodesWithReadyPod } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
+import { ipFamilies } from '../cilium/datapath.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand, shellWord } from '../command-line.ts';
 import { partOf } from '../counted.ts';
 import { ingressVerdict } from '../objects/ingress-policy.ts';
 import { APISERVER, ETCD_PORT } from '../objects/names.ts';
 import { enforcedLevel, restrictedViolations } from '../objects/pod-security.ts';
-import { serviceSpec } from '../objects/service.ts';
+import { serviceFamilies, serviceSpec } from '../objects/service.ts';
 import { workloadSpec } from '../objects/workload.ts';
 import { type Finding, listed, type Subject } from './shared/check.ts';
 import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
@@ -116,6 +117,8 @@ function securedDeployment(cluster: ClusterSnapshot): Subject {
 function shutOut(cluster: ClusterSnapshot, policies: Parameters<typeof ingressVerdict>[0]): Finding[] {
   const { context, namespace, namespaceLabels, ciliumConfig } = cluster;
   const template = templateOf(cluster);
+  const dialled = serviceFamilies(apiserverService(cluster));
+  const families = ipFamilies(ciliumConfig ?? {});
   const {
     lets,
     by,
@@ -126,7 +129,8 @@ function shutOut(cluster: ClusterSnapshot, policies: Parameters<typeof ingressVe
       ...{ namespace, namespaceLabels, labels: template?.metadata?.labels ?? POD_LABELS },
       serviceAccount: template?.spec?.serviceAccountName ?? APISERVER,
       cluster: ciliumConfig?.['cluster-name'],
-      ...{ port: ETCD_PORT, portName: 'etcd' },
+      ...{ port: ETCD_PORT, portName: 'etcd', isDualStack: families.length > 1 },
+      families: dialled.length > 0 ? dialled : families,
     },
     ciliumConfig?.['enable-policy'],
   );

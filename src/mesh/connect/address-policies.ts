@@ -182,16 +182,20 @@ function lost(
   { pods, nodes, families }: PeerAddresses,
   config: CiliumConfig,
 ): Record<'pods' | 'nodes', Sure> {
+  const own = ipFamilies(config);
   if (rule.entity !== undefined) {
-    const isWorld = rule.entity === 'world' || families.some((family) => rule.entity === `world-ipv${family}`);
+    // Where Cilium has one family on, nothing has the labels of these halves (pkg/labels/cidr.go).
+    const halves = own.length > 1 ? families.map((family) => `world-ipv${family}`) : [];
+    const isWorld = ['world', ...halves].includes(rule.entity);
     return isWorld ? { pods: 'is', nodes: 'is' } : { pods: 'is not', nodes: 'is not' };
   }
   // A list with commas or blanks (pkg/option, `policy-cidr-match-mode`). With `pods` (from 1.20) those may be meant that are known by address too.
   const modes = (config['policy-cidr-match-mode'] ?? '').split(/[\s,]+/);
-  const ofPods = meets(rule, pods);
+  const inReach = (ranges: readonly AddressRange[] | undefined) => ranges?.filter(({ family }) => own.includes(family));
+  const ofPods = meets(rule, inReach(pods));
   return {
     pods: ofPods === 'is' && modes.includes('pods') ? 'may be' : ofPods,
-    nodes: modes.includes('nodes') ? 'is not' : meets(rule, nodes),
+    nodes: modes.includes('nodes') ? 'is not' : meets(rule, inReach(nodes)),
   };
 }
 

@@ -1,4 +1,5 @@
-import { describeRef, type KubeObject, type ObjectRef, refOf } from './kube-object.ts';
+import { parseCidr } from '../cilium/cidr.ts';
+import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from './kube-object.ts';
 
 /**
  * Whether network policies let connections from outside a cluster in to a port of a pod: those of peers come from nodes,
@@ -18,18 +19,22 @@ export interface PolicyTarget {
   port: number;
   /** The port's name in the pod, which policies may use. */
   portName?: string | undefined;
+  /** The families in which it is dialled. */
+  families: readonly (4 | 6)[];
+  /** Whether Cilium has both families on: only then it knows `world-ipv4` and `world-ipv6` apart (`isOfFamily`). */
+  isDualStack: boolean;
 }
 
 export interface IngressVerdict {
   /**
    * `pods`: only pods are let in, so peers are where they come from pods whose cluster is known. `some`: some addresses are let
-   * in, or all but some. `unknown`: it hangs on labels that are not known.
+   * in, or all but some, as of one family of two. `unknown`: it hangs on labels that are not known.
    */
   lets: Lets | 'unknown';
   /** The policies that close the pod, or may, in words. Empty where Cilium closes every pod by itself. */
   by: readonly string[];
   /** Those of them that deny: nothing lets in beside them. Absent where none does. */
-  denying?: readonly ObjectRef[] | undefined;
+  denying?: readonly ObjectRef[];
 }
 
 /** Of a label: what is not known here. */
@@ -89,7 +94,27 @@ export function ingressVerdict(
   enforcement = 'default',
 ): IngressVerdict {
   if (enforcement === 'never') return { lets: 'all', by: [] };
-  const said = policies.flatMap((policy) => wordsOf(policy, target).map((word) => ({ ...word, by: refOf(policy) })));
+  const all = target.families.map((family) => inFamily(policies, target, enforcement, family));
+  const [lets = 'all', ...others] = new Set(all.map((one) => one.lets));
+  const by = [...new Set(all.flatMap((one) => one.by))];
+  if (others.length > 0) {
+    const isAny = (...these: IngressVerdict['lets'][]) => [lets, ...others].some((one) => these.includes(one));
+    return { lets: isAny('unknown') ? 'unknown' : isAny('all', 'some') ? 'some' : 'pods', by };
+  }
+  const denying = [...new Map(all.flatMap((one) => one.denying ?? []).map((ref) => [keyOf(ref), ref])).values()];
+  return { lets, by, denying };
+}
+
+/** The verdict on those who dial over IPv4, or IPv6. */
+function inFamily(
+  policies: readonly KubeObject[],
+  target: PolicyTarget,
+  enforcement: string,
+  family: 4 | 6,
+): IngressVerdict {
+  const said = policies.flatMap((policy) =>
+    wordsOf(policy, target, family).map((word) => ({ ...word, by: refOf(policy) })),
+  );
   // Those that may not be of the pod at all either only let in, or only keep out.
   const best = verdictOf(
     said.map((word) => (word.unsure ? { ...word, closes: false, denies: 'nobody' } : word)),
@@ -118,21 +143,26 @@ function namesOf(said: readonly { by: ObjectRef }[]): string[] {
   return [...new Set(said.map(({ by }) => describeRef(by)))];
 }
 
-function wordsOf(policy: KubeObject, target: PolicyTarget): Word[] {
+function wordsOf(policy: KubeObject, target: PolicyTarget, family: 4 | 6): Word[] {
   const { kind, metadata, spec, specs } = policy;
   if (kind !== 'CiliumClusterwideNetworkPolicy' && metadata.namespace !== target.namespace) return [];
-  if (kind === 'NetworkPolicy') return networkPolicyWords((spec ?? {}) as NetworkPolicySpec, target);
+  if (kind === 'NetworkPolicy') return networkPolicyWords((spec ?? {}) as NetworkPolicySpec, target, family);
   const all = [...(spec ? [spec] : []), ...((specs ?? []) as unknown[])] as CiliumSpec[];
-  return all.flatMap((one) => ciliumWords(one, target));
+  return all.flatMap((one) => ciliumWords(one, target, family));
 }
 
 function networkPolicyWords(
   { podSelector, policyTypes, ingress = [] }: NetworkPolicySpec,
   target: PolicyTarget,
+  family: 4 | 6,
 ): Word[] {
   if (!selects(podSelector ?? {}, (key) => target.labels[key]) || (policyTypes && !policyTypes.includes('Ingress')))
     return [];
-  const open = ingress.filter(({ ports = [] }) => ports.length === 0 || ports.some((port) => coversPort(port, target)));
+  const open = ingress.flatMap(({ from = [], ports = [] }) => {
+    const left = from.filter(({ ipBlock }) => isOfFamily(ipBlock?.cidr, family, target));
+    const isForPort = ports.length === 0 || ports.some((port) => coversPort(port, target));
+    return isForPort && (left.length > 0 || from.length === 0) ? [{ from: left }] : [];
+  });
   const blocks = open.flatMap(({ from = [] }) => from.flatMap(({ ipBlock = [] }) => ipBlock));
   const isForAll =
     open.some(({ from = [] }) => from.length === 0) || wholeRanges(blocks).some((range) => OUTSIDE.has(range));
@@ -148,12 +178,14 @@ function networkPolicyWords(
 function ciliumWords(
   { endpointSelector, enableDefaultDeny, ingress, ingressDeny }: CiliumSpec,
   target: PolicyTarget,
+  family: 4 | 6,
 ): Word[] {
   if (!endpointSelector || (!ingress && !ingressDeny)) return [];
   const isOfPod = selects(endpointSelector, (key) => labelIn(target, key));
   if (isOfPod === false) return [];
-  const open = (ingress ?? []).filter((rule) => appliesToPort(rule, target));
-  const denied = (ingressDeny ?? []).filter((rule) => appliesToPort(rule, target));
+  const applying = (rules: readonly CiliumIngress[] = []) =>
+    rules.flatMap((rule) => ofFamily(rule, family, target)).filter((rule) => appliesToPort(rule, target));
+  const [open, denied] = [applying(ingress), applying(ingressDeny)];
   return [
     {
       closes: enableDefaultDeny?.ingress !== false,
@@ -192,6 +224,27 @@ function appliesToPort(rule: CiliumIngress, target: PolicyTarget): boolean {
   return toPorts.some(({ ports = [] }) => ports.length === 0 || ports.some((port) => coversPort(port, target)));
 }
 
+/**
+ * Whether an entity or a range can mean who dials in a family. In a cluster of one family Cilium knows the outside as
+ * `reserved:world` alone, as which also the range of all its addresses counts, and nothing has the labels `world-ipv4` and
+ * `world-ipv6` (pkg/labels/cidr.go, `getWorldLabel`; pkg/identity/numericidentity.go, `GetWorldIdentityFromIP`).
+ */
+function isOfFamily(source: string | undefined, family: 4 | 6, { isDualStack }: PolicyTarget): boolean {
+  if (source?.startsWith('world-')) return isDualStack && source === `world-ipv${family}`;
+  const range = parseCidr(source ?? '');
+  return range === undefined || range.family === family;
+}
+
+/** A rule without the sources that mean nobody in a family; none where that are all. */
+function ofFamily(rule: CiliumIngress, family: 4 | 6, target: PolicyTarget): CiliumIngress[] {
+  const isLeft = (source: unknown) =>
+    isOfFamily(typeof source === 'string' ? source : (source as { cidr?: string }).cidr, family, target);
+  const before = sourcesOf(rule).map((name) => [name, [rule[name]].flat()] as const);
+  const left = before.map(([name, sources]) => [name, sources.filter(isLeft)] as const);
+  const count = (lists: typeof left) => lists.reduce((sum, [, { length }]) => sum + length, 0);
+  return count(before) > 0 && count(left) === 0 ? [] : [{ ...rule, ...Object.fromEntries(left) }];
+}
+
 function sourcesOf(rule: CiliumIngress): string[] {
   return Object.keys(rule).filter((key) => key.startsWith('from'));
 }
@@ -201,10 +254,10 @@ function namesAddresses(rule: CiliumIngress): boolean {
   return sourcesOf(rule).some((source) => source !== 'fromEndpoints' && source !== 'fromEntities');
 }
 
-/** From where nodes and load balancers of other clusters come; denied in their IPv6 half alone, they are not all of them. */
-const WORLD = new Set(['all', 'world', 'world-ipv4', '0.0.0.0/0']);
-/** What lets them in: also that half, for clusters that have no other. */
-const OUTSIDE = new Set([...WORLD, 'world-ipv6', '::/0', 'remote-node', 'cluster']);
+/** From where nodes and load balancers of other clusters come, of the family that is judged. */
+const WORLD = new Set(['all', 'world', 'world-ipv4', 'world-ipv6', '0.0.0.0/0', '::/0']);
+/** What lets them in. */
+const OUTSIDE = new Set([...WORLD, 'remote-node', 'cluster']);
 
 function isFor(sources: ReadonlySet<string>, rule: CiliumIngress): boolean {
   const { fromEntities = [], fromCIDR = [], fromCIDRSet = [] } = rule;

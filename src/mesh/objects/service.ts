@@ -27,6 +27,11 @@ export function serviceSpec(service: KubeObject | undefined): ServiceSpec {
   return (service?.spec ?? {}) as ServiceSpec;
 }
 
+/** The IP families of a Service: of a cluster's own choice where it names none. */
+export function serviceFamilies(service: KubeObject | undefined): (4 | 6)[] {
+  return (serviceSpec(service).ipFamilies ?? []).map((family) => (family === 'IPv6' ? 6 : 4));
+}
+
 /** What a load balancer has given a Service: addresses and host names. */
 export function ingressOf(service: KubeObject | undefined): { ip?: string; hostname?: string }[] {
   return ((service?.status ?? {}) as ServiceStatus).loadBalancer?.ingress ?? [];

@@ -43,9 +43,17 @@ interface CiliumSpec {
 }
 
 /** What a node of another cluster is to an agent: the world as long as it knows nothing of the cluster, a remote node afterwards. */
-const ENTITIES = ['all', 'world', 'world-ipv4', 'world-ipv6', 'remote-node', 'cluster'];
-/** Ranges that hold its address, whatever it is. */
-const EVERYWHERE = ['0.0.0.0/0', '::/0'];
+const ENTITIES = ['all', 'world', 'remote-node', 'cluster'];
+/** The ranges that hold its address, whatever it is. */
+const EVERYWHERE = { 4: '0.0.0.0/0', 6: '::/0' };
+
+/** By which entities and ranges rules mean its sender. */
+function namesOfSender(store: Store, family: 4 | 6): readonly string[] {
+  const { 'enable-ipv4': four = 'true', 'enable-ipv6': six = 'false' } = ciliumConfigOf(store);
+  // A world of one family has no halves (pkg/labels/cidr.go).
+  const halves = four === 'true' && six === 'true' ? [`world-ipv${family}`] : [];
+  return [...ENTITIES, ...halves, EVERYWHERE[family]];
+}
 
 /** What a policy does with the packet. */
 interface Effect {
@@ -54,8 +62,8 @@ interface Effect {
   denies: boolean;
 }
 
-/** Whether a new connection from another cluster's node or load balancer gets to a port of a pod. */
-export function allowsOutside(store: Store, pod: Pod, port: number): boolean {
+/** Whether a new connection from another cluster's node or load balancer gets to a port of a pod, at its address of a family. */
+export function allowsOutside(store: Store, pod: Pod, port: number, family: 4 | 6): boolean {
   const mode = ciliumConfigOf(store)['enable-policy'];
   if (mode === 'never') return true;
   const { namespace = '' } = pod.metadata;
@@ -66,9 +74,10 @@ export function allowsOutside(store: Store, pod: Pod, port: number): boolean {
     ...store.list(typeOf('CiliumClusterwideNetworkPolicy')),
   ].flatMap(({ spec, specs }: KubeObject) => [...(spec ? [spec] : []), ...((specs ?? []) as unknown[])]);
   const known = labelsOf(store, pod);
+  const sender = namesOfSender(store, family);
   const effects = [
-    ...kubernetes.map((spec) => ofKubernetes(spec as NetworkPolicySpec, pod.metadata.labels ?? {}, isPort)),
-    ...cilium.map((spec) => ofCilium(spec as CiliumSpec, known, isPort)),
+    ...kubernetes.map((spec) => ofKubernetes(spec as NetworkPolicySpec, pod.metadata.labels ?? {}, isPort, sender)),
+    ...cilium.map((spec) => ofCilium(spec as CiliumSpec, known, isPort, sender)),
   ];
   if (effects.some(({ denies }) => denies)) return false;
   const isIsolated = mode === 'always' || effects.some(({ isolates }) => isolates);
@@ -77,17 +86,27 @@ export function allowsOutside(store: Store, pod: Pod, port: number): boolean {
 
 const NONE: Effect = { isolates: false, allows: false, denies: false };
 
-function ofKubernetes(spec: NetworkPolicySpec, labels: Labels, isPort: (port: Port) => boolean): Effect {
+function ofKubernetes(
+  spec: NetworkPolicySpec,
+  labels: Labels,
+  isPort: (port: Port) => boolean,
+  sender: readonly string[],
+): Effect {
   const { podSelector = {}, policyTypes = ['Ingress'], ingress = [] } = spec;
   if (!policyTypes.includes('Ingress') || !matches(podSelector, labels)) return NONE;
   const allows = ingress.some(({ from = [], ports = [] }) => {
-    const isPeer = ({ ipBlock }: (typeof from)[number]) => ipBlock !== undefined && isWhole(ipBlock);
+    const isPeer = ({ ipBlock }: (typeof from)[number]) => ipBlock !== undefined && isWhole(ipBlock, sender);
     return (from.length === 0 || from.some(isPeer)) && (ports.length === 0 || ports.some(isPort));
   });
   return { isolates: true, allows, denies: false };
 }
 
-function ofCilium(spec: CiliumSpec, labels: Labels, isPort: (port: Port) => boolean): Effect {
+function ofCilium(
+  spec: CiliumSpec,
+  labels: Labels,
+  isPort: (port: Port) => boolean,
+  sender: readonly string[],
+): Effect {
   const { endpointSelector, enableDefaultDeny, ingress, ingressDeny } = spec;
   if (!endpointSelector || !matches(endpointSelector, labels)) return NONE;
   const applies = (rule: CiliumRule) => {
@@ -97,9 +116,8 @@ function ofCilium(spec: CiliumSpec, labels: Labels, isPort: (port: Port) => bool
     if (icmps || (!hasSources && !toPorts)) return false;
     const isSource =
       !hasSources ||
-      fromEntities.some((entity) => ENTITIES.includes(entity)) ||
-      fromCIDR.some((cidr) => EVERYWHERE.includes(cidr)) ||
-      fromCIDRSet.some(isWhole);
+      [...fromEntities, ...fromCIDR].some((name) => sender.includes(name)) ||
+      fromCIDRSet.some((set) => isWhole(set, sender));
     return isSource && (!toPorts || toPorts.some(({ ports = [] }) => ports.length === 0 || ports.some(isPort)));
   };
   return {
@@ -109,8 +127,8 @@ function ofCilium(spec: CiliumSpec, labels: Labels, isPort: (port: Port) => bool
   };
 }
 
-function isWhole({ cidr = '', except = [] }: { cidr?: string; except?: string[] }): boolean {
-  return EVERYWHERE.includes(cidr) && except.length === 0;
+function isWhole({ cidr = '', except = [] }: { cidr?: string; except?: string[] }, sender: readonly string[]): boolean {
+  return sender.includes(cidr) && except.length === 0;
 }
 
 function isPortOf(pod: Pod, number: number): (port: Port) => boolean {
