@@ -165,6 +165,16 @@ describe('a clustermesh-apiserver that nobody reaches', () => {
         /^Let them in: meshctl clustermesh enable --context two --load-balancer-source-ranges 203\.0\.113\.0\/24,/,
       ],
       [
+        'these, where those of the other family do not count',
+        {
+          ...loadBalancerService('fd00:18:3::100'),
+          spec: { type: 'LoadBalancer', ports: [{ port: 2379 }], loadBalancerSourceRanges: ['10.0.0.0/8'] },
+        },
+        at('fd00:18:3::100'),
+        /^the load balancer of mesh-2 lets in 10\.0\.0\.0\/8 alone, and no IPv6 address of node-1 is within; else /,
+        /^Let them in: /,
+      ],
+      [
         'these, where nobody answers',
         balancer(RANGES),
         at(SERVED, 'node-1', { verdict: 'service-unreachable' }),
@@ -195,7 +205,8 @@ describe('a clustermesh-apiserver that nobody reaches', () => {
         /meshctl clustermesh check --context two --category apiserver$/,
       ],
     ])('names %s first', (_what, service, one, likely, hint) => {
-      const host = one.packets[0]?.host ?? '';
+      const [{ host: bare = '' } = {}] = one.packets;
+      const host = bare.includes(':') ? `[${bare}]` : bare;
       const clusters = clustersWith([apiserverDeployment(), service], host, `${host}:2379`);
       const around = { clusters, losses: [], silent: new Map(), rules: { clusters: [], rules: [] } };
       const served = [{ name: 'pod', node: 'node-2', ready: true }];

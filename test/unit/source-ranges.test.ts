@@ -169,6 +169,31 @@ describe('source-ranges', () => {
     expect(look([one, two]).map((finding) => finding.severity)).toEqual([severity]);
   });
 
+  it.each([
+    ['fd00:18:3::100', ['10.0.0.0/24'], 'warn'],
+    ['fd00:18:3::100', ['10.0.0.0/24', 'fd00:18:2::/64'], 'pass'],
+    ['172.18.2.100', ['10.0.0.0/24'], 'pass'],
+    ['172.18.2.100', ['fd00:18:2::/64'], 'warn'],
+  ])('compares what nodes with addresses of both families send to %s with %j: %s', (dialled, ranges, severity) => {
+    const { nodes, ciliumConfig } = client();
+    const dual = client({
+      ciliumConfig: { ...ciliumConfig, 'enable-ipv6': 'true' },
+      nodes: nodes.map((node, index) => ({
+        ...node,
+        addresses: [...node.addresses, { type: 'InternalIP', address: `fd00:18:2::1${index}` }],
+      })),
+    });
+    const base = loadBalancerService(dialled);
+    const two = server({ ...base, spec: { ...(base.spec as object), loadBalancerSourceRanges: ranges } });
+    const [finding] = look([dual, two]);
+    expect(finding?.severity).toBe(severity);
+    if (severity === 'warn') expect(finding?.args.what).toBe(dialled.includes(':') ? 'IPv6 address' : 'IPv4 address');
+    // With the ranges of the hint all is well.
+    const mended = /--load-balancer-source-ranges (\S+?)[; ]/.exec(finding?.hint ?? '')?.[1]?.split(',') ?? ranges;
+    const spec = { ...(base.spec as object), loadBalancerSourceRanges: mended };
+    expect(look([dual, server({ ...base, spec })]).map((one) => one.severity)).toEqual(['pass']);
+  });
+
   describe('behind NAT', () => {
     const connected = (counts: Partial<ConnectionCounts>, more: Partial<StatusReport> = {}): StatusReport => ({
       ...NOBODY_ASKED,

@@ -80,7 +80,7 @@ export const EXPOSURE_CHECKS: readonly Check[] = [
     },
     run: (input, all) => input.clusters.flatMap((cluster) => shutOut(cluster, all, input)),
     says: ({ args }) =>
-      `context "${args.context}": the source ranges of its load balancer (${listed(args.ranges)}) hold no address of ${args.nodes}`,
+      `context "${args.context}": the source ranges of its load balancer (${listed(args.ranges)}) hold no ${args.what} of ${args.nodes}`,
   },
 ];
 
@@ -156,7 +156,12 @@ function shutOut(server: ClusterSnapshot, all: readonly ClusterSnapshot[], input
     'source-ranges',
   ]);
   const hint = `Let them in: ${command}; or where NAT gives them an address within: ${accept}`;
-  const args = { context, ranges: sourceRanges(server), nodes: nodes.join(', nor of ') };
+  const args = {
+    context,
+    ranges: sourceRanges(server),
+    what: kept[0]?.what ?? 'address',
+    nodes: nodes.join(', nor of '),
+  };
   return [{ id: 'source-ranges', severity: 'warn', cluster: context, args, hint }];
 }
 

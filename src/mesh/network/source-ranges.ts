@@ -1,6 +1,6 @@
-import { loadBalancerHosts } from '../apiserver/endpoints.ts';
+import { isIpAddress, loadBalancerHosts } from '../apiserver/endpoints.ts';
 import { apiserverService } from '../apiserver/live.ts';
-import { type AddressRange, overlap, parseCidr } from '../cilium/cidr.ts';
+import { type AddressRange, familyOf, overlap, parseCidr } from '../cilium/cidr.ts';
 import { isTunnel } from '../cilium/datapath.ts';
 import { knownRanges } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
@@ -25,6 +25,8 @@ export function sourceRanges(server: ClusterSnapshot): string[] {
 /** Whom of a client a server's load balancer keeps out. */
 export interface KeptOut {
   nodes: readonly NodeFacts[];
+  /** Of which nothing of these nodes is within: `address`, `IPv6 address`. */
+  what?: string;
   /** Why that is not judged, in one clause. */
   unjudged?: string | undefined;
   /** Whatever the client dials is the load balancer's own address. */
@@ -43,24 +45,32 @@ export function keptOut(client: ClusterSnapshot, server: ClusterSnapshot): KeptO
   const isOnlyWay = need?.hosts?.every((host) => balancer.includes(host)) ?? false;
   const unjudged = whyUnjudged(client, server, need);
   if (unjudged !== undefined) return { nodes: [], unjudged, isOnlyWay };
-  const outside = nodesOutside(client, server);
+  const outside = nodesOutside(client, server, need?.hosts);
+  const what = whatIsOutside(server, need?.hosts);
   // Without KVStoreMesh each node dials; and no pod can be where it would be let in.
   if (need?.from !== 'pods' || outside.length === 0 || outside.length === client.nodes.length) {
-    return { nodes: outside, isOnlyWay };
+    return { nodes: outside, what, isOnlyWay };
   }
   const dialling = new Set(client.apiserverPods?.flatMap(({ node }) => node ?? []));
   const nodes = outside.filter(({ name }) => dialling.has(name));
-  return nodes.length > 0 ? { nodes, isOnlyWay } : { nodes, unjudged: mayMoveTo(outside, client), isOnlyWay };
+  return nodes.length > 0 ? { nodes, what, isOnlyWay } : { nodes, unjudged: mayMoveTo(outside, client), isOnlyWay };
 }
 
 function mayMoveTo(outside: readonly NodeFacts[], { context }: ClusterSnapshot): string {
   return `the KVStoreMesh of ${context} may come to ${firstOf(outside.map(({ name }) => name))}, which the source ranges keep out`;
 }
 
-/** The nodes of a client that have no address within the ranges of a server; none where these are not known. */
-export function nodesOutside(client: ClusterSnapshot, server: ClusterSnapshot): NodeFacts[] {
-  const ranges = parsedRanges(server);
-  if (ranges.length === 0) return [];
+/**
+ * The nodes of a client that have no address within the ranges of a server; none where these are not known.
+ * @param hosts what is dialled: who sends to an IPv6 address is not seen by an IPv4 one
+ */
+export function nodesOutside(
+  client: ClusterSnapshot,
+  server: ClusterSnapshot,
+  hosts: readonly string[] = [],
+): NodeFacts[] {
+  if (parsedRanges(server).length === 0) return [];
+  const ranges = rangesFor(server, hosts);
   return client.nodes.filter(({ addresses }) => !addresses.some(({ address }) => isWithin(ranges, address)));
 }
 
@@ -69,7 +79,7 @@ function whyUnjudged(client: ClusterSnapshot, server: ClusterSnapshot, need: Net
   if (unread !== undefined) return unread;
   if (client.nodes.length === 0) return `no nodes of ${client.context} are known`;
   const asThemselves = need?.from === 'pods' && !isTunnel(client);
-  const ranges = parsedRanges(server);
+  const ranges = rangesFor(server, need?.hosts);
   const mayBeWithin = asThemselves && knownRanges(client).some(({ text }) => isWithin(ranges, text));
   return need && !mayBeWithin ? undefined : `by which address ${client.context} dials it is not known`;
 }
@@ -90,6 +100,21 @@ export function balancerOf(server: ClusterSnapshot): string[] {
 
 function parsedRanges(server: ClusterSnapshot): AddressRange[] {
   return sourceRanges(server).flatMap((range) => parseCidr(range) ?? []);
+}
+
+/** What nodes outside of the ranges have not within: of another family than they dial in, it may well be. */
+export function whatIsOutside(server: ClusterSnapshot, hosts: readonly string[] = []): string {
+  const isPart = rangesFor(server, hosts).length < parsedRanges(server).length;
+  const [host] = hosts.filter((one) => balancerOf(server).includes(one));
+  return isPart && host !== undefined ? `IPv${familyOf(host)} address` : 'address';
+}
+
+/** Of the ranges those of the families in which the load balancer is dialled; by a name it may be in either. */
+function rangesFor(server: ClusterSnapshot, hosts: readonly string[] = []): AddressRange[] {
+  const balancer = balancerOf(server);
+  const dialled = hosts.filter((host) => balancer.includes(host));
+  const isByName = dialled.length === 0 || !dialled.every(isIpAddress);
+  return parsedRanges(server).filter(({ family }) => isByName || dialled.some((host) => familyOf(host) === family));
 }
 
 function isWithin(ranges: readonly AddressRange[], address: string): boolean {

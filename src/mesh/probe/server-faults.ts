@@ -8,7 +8,7 @@ import type { Fault, FaultId } from '../faults/fault.ts';
 import { mendOf } from '../faults/fault-advice.ts';
 import { serveFaults } from '../faults/serve-faults.ts';
 import { allowList } from '../network/allow-lists.ts';
-import { balancerOf, keptOut, letInCommand, nodesOutside } from '../network/source-ranges.ts';
+import { balancerOf, keptOut, letInCommand, nodesOutside, whatIsOutside } from '../network/source-ranges.ts';
 import { APISERVER } from '../objects/names.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
@@ -128,10 +128,11 @@ function outsideOfRanges(
   // Pods' own addresses may be within where their nodes' are not.
   const isOfPods = results.some(({ test }) => test.from.kind === 'pod');
   if (isOfPods && keptOut(client, server).unjudged !== undefined) return [];
-  const outside = nodesOutside(client, server).map(({ name }) => name);
+  const hosts = packets.flatMap(({ host }) => host ?? []);
+  const outside = nodesOutside(client, server, hosts).map(({ name }) => name);
   const senders = [...new Set(results.map(({ test }) => test.from.node))].sort();
   if (!senders.every((node) => outside.includes(node))) return [];
-  const says = `the load balancer of ${to} lets in ${firstOf(ranges)} alone, and no address of ${firstOf(senders)} is within`;
+  const says = `the load balancer of ${to} lets in ${firstOf(ranges)} alone, and no ${whatIsOutside(server, hosts)} of ${firstOf(senders)} is within`;
   return [{ says, hint: `Let them in: ${letInCommand([client], server)}` }];
 }
 
