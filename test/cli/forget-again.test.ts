@@ -49,6 +49,9 @@ it('once all have forgotten it, only --ignore-not-found has nothing to do: a loo
   const tolerant = await loop('--ignore-not-found');
   expect(tolerant.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
   for (const { stdout } of tolerant) expect(stdout).toContain('✅ Nothing to do');
+  const nowhere = await forget('mesh-1', 'mesh-33', '--ignore-not-found');
+  expect([nowhere.exitCode, nowhere.stdout]).toEqual([0, expect.stringContaining('✅ Nothing to do')]);
+  expect(nowhere.stdout + nowhere.stderr).not.toMatch(/<context of|is not told/);
 });
 
 it('--ignore-not-found is for names: a context that is not there is an error', async () => {

@@ -24,6 +24,11 @@ export interface ForgettingOptions {
   ignoring: string;
 }
 
+/** A disconnect of peers by name, with those names of which nothing is there: they were forgotten before, or never known. */
+export interface PreparedForgetting extends PreparedDisconnect {
+  unknown: readonly string[];
+}
+
 /**
  * What {@link prepareDisconnect} gives, for peers known by name only, on one side.
  * @throws MeshctlError `NotFound` for a name of which nothing is there
@@ -34,12 +39,14 @@ export async function prepareForgetting(
   peers: readonly string[],
   mode: ConnectionMode,
   options: ForgettingOptions,
-): Promise<PreparedDisconnect> {
+): Promise<PreparedForgetting> {
   const request = { source, destinations: [], mode: mode === 'mesh' ? 'bidirectional' : mode } as const;
   const { readOthers } = options;
   const prepared = await prepareDisconnect(flow, request, { parallel: 1, named: peers, readOthers });
-  for (const { snapshot } of prepared.partings) await requireKnown(flow, source, snapshot, peers, options);
-  return prepared;
+  const unknown: string[] = [];
+  for (const { snapshot } of prepared.partings)
+    unknown.push(...(await unknownAmong(flow, source, snapshot, peers, options)));
+  return { ...prepared, unknown };
 }
 
 const NOT_ASKED: EtcdUsers = { users: new Map(), unasked: [] };
@@ -47,14 +54,15 @@ const NOT_ASKED: EtcdUsers = { users: new Map(), unasked: [] };
 /**
  * A name that is nowhere is a mistyped one; a peer of which only a trace is left is not, were it that etcd still lets it in, whose
  * user an earlier run has taken out of the list; nor is one that other clusters have or know: this one has forgotten it already.
+ * @returns those of which nothing is there, none of them mistyped
  */
-async function requireKnown(
+async function unknownAmong(
   flow: Flow,
   source: Target,
   snapshot: ClusterSnapshot,
   peers: readonly string[],
   { readOthers, ignoreNotFound, ignoring }: ForgettingOptions,
-): Promise<void> {
+): Promise<string[]> {
   const { context } = snapshot;
   const own: DisconnectedCluster = { context, snapshot, name: clusterNameOf(snapshot) };
   const known = knownPeers(snapshot);
@@ -62,14 +70,14 @@ async function requireKnown(
     const { steps } = planDisconnect(partingsOf(dialsOf('bidirectional', own, [{ context: peer, name: peer }])));
     return !known.includes(peer) && steps.every(({ action }) => action === 'keep');
   });
-  if (unlisted.length === 0) return;
+  if (unlisted.length === 0) return [];
   const { users } = await orWithout(flow, readEtcdUsers(flow, source, snapshot), NOT_ASKED);
   const letIn = [...users.values()].flat().filter((user) => user !== ownUser(snapshot));
   const unknown = unlisted.filter((peer) => !letIn.includes(remoteUserName(peer)));
-  if (unknown.length === 0 || ignoreNotFound) return;
+  if (unknown.length === 0 || ignoreNotFound) return unknown;
   const elsewhere = (await readOthers()).flatMap((other) => [clusterNameOf(other), ...knownPeers(other)]);
   const strangers = unknown.filter((peer) => peer === own.name || !elsewhere.includes(peer));
-  if (strangers.length === 0) return;
+  if (strangers.length === 0) return unknown;
   throw new MeshctlError(
     'NotFound',
     `context "${context}" knows no cluster ${strangers.map((peer) => `"${peer}"`).join(', ')}; it knows ${known.join(', ') || 'none'}`,

@@ -16,7 +16,7 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
-import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
+import { meshctlCommand, unnamedContext, unnamedIn } from '../../../mesh/command-line.ts';
 import { calledOtherwise, forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
 import { byWhoIsTold } from '../../../mesh/connect/disconnect-plan.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
@@ -78,7 +78,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
     const isAnyUntold = prepared.partings.some(({ unserved }) => unserved.length > 0);
     const known = isAnyUntold ? await others.read() : [];
     const { notes, astray } = await untoldNotes(source, prepared, known);
-    const untold = await namingContexts(context, flags, notes, astray);
+    const named = await namingContexts(context, flags, notes, astray);
+    // Of one that is nobody here, and to which no context leads, there is nothing to type, nor to tell.
+    const untold = named.filter((note) => !unnamedIn(note).some((name) => prepared.unknown.includes(name)));
     const said = { warnings: [...prepared.warnings, ...untold], standing: untold };
     return carryOut(context, flags, { ...prepared, ...said }, options, others);
   });
