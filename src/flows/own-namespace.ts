@@ -28,8 +28,11 @@ export async function awaitFormerGone(
   { waitMs, rights }: OwnNamespaceOptions,
 ): Promise<void> {
   const ref = namespaceRef(namespace);
+  const lacking = (error: unknown): never => {
+    throw asLackOf(rights, error);
+  };
   // Watching namespaces is a right that only those need who make and delete them.
-  if (!isGoing(await client.get(ref))) return;
+  if (!isGoing(await client.get(ref).catch(lacking))) return;
   const { context } = client;
   const former = `an earlier ${describeRef(ref)}`;
   const waiting = { timeoutMs: waitMs, signal: flow.signal, waitingFor: `${former} to be gone` };
@@ -41,7 +44,7 @@ export async function awaitFormerGone(
     },
     () => waitForObject(client, ref, (live) => (isGoing(live) ? undefined : true), waiting),
   ).catch((error: unknown) => {
-    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw asLackOf(rights, error);
+    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') return lacking(error);
     const look = kubectlCommand({ context }, ['get', 'namespace', ref.name, '-o', 'yaml']);
     error.hint = `Give another namespace with -n; or see what holds it, in its conditions: ${look}`;
     throw error;
