@@ -60,8 +60,12 @@ export function createRunTime(machine: () => Date, warn: (text: string) => void)
   /** Of one that is as far from this machine's as all are, it is said once, of the machine. */
   const tellOf = (context: string, aheadMs: number, own: number) => {
     const refuses = aheadMs - datedBy() > DATED_BACK_MS;
-    if (isApart(aheadMs - own)) tell(context, clusterWords(context, aheadMs - own, own === 0, refuses));
-    else if (own !== 0) tell('', machineWords(own, contextsBy(own)));
+    const alike = contextsBy(aheadMs);
+    // One that was read late agrees with one that nobody could believe before: then it is this machine's that is wrong.
+    const outvoted = own === 0 && !refuses && alike.length > 1 && agreed([...aheadOf.values()]) !== 0;
+    if (isApart(aheadMs) && outvoted) tell('', `${machineWords(aheadMs, alike)}; set it right`);
+    else if (isApart(aheadMs - own)) tell(context, clusterWords(context, aheadMs - own, own === 0, refuses));
+    else if (own !== 0) tell('', `${machineWords(own, contextsBy(own))}, ${BY_OTHERS}; set it right`);
   };
   const contextsBy = (own: number) => [...aheadOf].flatMap(([context, ms]) => (isApart(ms - own) ? [] : [context]));
   const tellAll = () => {
@@ -113,8 +117,10 @@ function agreed(all: readonly number[]): number {
 function machineWords(machineAheadMs: number, contexts: readonly string[]): string {
   const named = contexts.map((context) => `"${context}"`).join(', ');
   const where = `this machine's clock is ${apartWords(machineAheadMs)} ${machineAheadMs < 0 ? 'behind' : 'ahead of'}`;
-  return `${where} those of the API servers of contexts ${named}, by which certificates are judged and dated; set it right`;
+  return `${where} those of the API servers of contexts ${named}`;
 }
+
+const BY_OTHERS = 'by which certificates are judged and dated';
 
 /**
  * @param behindMs how far a cluster's clock is behind the time of the run; ahead of it is below zero

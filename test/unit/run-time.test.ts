@@ -144,7 +144,23 @@ describe('once it was used', () => {
       { one: HOUR_MS, two: HOUR_MS },
       [
         `${CLUSTER('one')} 60 minutes behind this machine's; ${WHICH}`,
-        `${CLUSTER('two')} 60 minutes behind this machine's; ${WHICH}`,
+        `this machine's clock is 60 minutes ahead of those of the API servers of contexts "one", "two"; set it right`,
+      ],
+    ],
+    [
+      { one: HOUR_MS },
+      { two: -HOUR_MS },
+      [
+        `${CLUSTER('one')} 60 minutes behind this machine's; ${WHICH}`,
+        `${CLUSTER('two')} 60 minutes ahead of this machine's; ${WHICH}`,
+      ],
+    ],
+    [
+      { one: HOUR_MS },
+      { two: 0, three: HOUR_MS },
+      [
+        `${CLUSTER('one')} 60 minutes behind this machine's; ${WHICH}`,
+        `${CLUSTER('three')} 60 minutes behind this machine's; ${WHICH}`,
       ],
     ],
   ])('says of each clock that is apart what comes of it: %j, later %j', (before, later, words) => {
