@@ -112,6 +112,14 @@ describe('settings that differ', () => {
     cluster(2, ['mesh-9'], {}, two),
     ...(hub ? [cluster(9, ['mesh-1', 'mesh-2'], {}, hub)] : []),
   ];
+  const onNodesOfBoth = (clusters: ClusterSnapshot[]) =>
+    clusters.map((one) => ({
+      ...one,
+      nodes: one.nodes.map((node, at) => ({
+        ...node,
+        addresses: [...node.addresses, { type: 'InternalIP', address: `fd00::${at + 1}` }],
+      })),
+    }));
   const oneWay = (one: object, two: object) => [
     cluster(1, ['mesh-2'], { 'mesh-2': 'unicast' }, one),
     cluster(2, [], { 'mesh-1': 'served' }, two),
@@ -127,7 +135,12 @@ describe('settings that differ', () => {
       ['skip', 'skip'],
     ],
     ['are one of those that are not', 'encryption', spokes(WIREGUARD, {}, {}), ['fail']],
-    ['need no family that all have, but each two', 'ip-families', spokes({}, SIX, { 'enable-ipv6': 'true' }), ['warn']],
+    [
+      'need no family that all have, but each two',
+      'ip-families',
+      onNodesOfBoth(spokes({}, SIX, { 'enable-ipv6': 'true' })),
+      ['warn'],
+    ],
     ['need one between two', 'ip-families', spokes({}, SIX, {}), ['fail']],
   ])('%s: %s', (_what, id, clusters, severities) => {
     expect(found(id, clusters)).toEqual(severities);

@@ -10,6 +10,7 @@ import {
 import { overlap, parseCidr } from '../../src/mesh/cilium/cidr.ts';
 import { encryptionLoses } from '../../src/mesh/cilium/datapath.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { firewallRules } from '../../src/mesh/network/firewall.ts';
 import { apiserverDeployment, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
 
 interface Shape {
@@ -17,9 +18,9 @@ interface Shape {
   overrides?: Parameters<typeof snapshotOf>[0];
 }
 
-const addressed = (address: string) => ({
+const addressed = (...addresses: string[]) => ({
   ...{ name: 'node-1', ready: true, labels: {}, podCidrs: [] },
-  addresses: [{ type: 'InternalIP', address }],
+  addresses: addresses.map((address) => ({ type: 'InternalIP', address })),
 });
 
 /** Cluster mesh-<id> with pods in 10.<id>.0.0/16. */
@@ -68,7 +69,17 @@ describe('what is wrong with a mesh', () => {
     ['one family more', { config: { 'enable-ipv6': 'true' } }, ['warn ip-families']],
     ['no common family', { config: { 'enable-ipv4': 'false', 'enable-ipv6': 'true' } }, ['fail ip-families']],
     ['nodes of another family', { overrides: { nodes: [addressed('fd00::1')] } }, ['fail ip-families']],
-    ['nodes of both families', { overrides: { nodes: [addressed('fd00::1'), addressed('172.19.0.2')] } }, []],
+    ['nodes of both families', { overrides: { nodes: [addressed('fd00::1', '172.19.0.2')] } }, []],
+    [
+      'one node without an address of the family of tunnels',
+      { overrides: { nodes: [addressed('fd00::1'), addressed('172.19.0.2')] } },
+      ['fail ip-families'],
+    ],
+    [
+      'the same, where nothing is in a tunnel',
+      { config: { 'routing-mode': 'native' }, overrides: { nodes: [addressed('fd00::1'), addressed('172.19.0.2')] } },
+      ['fail datapath-mode', 'fail ip-families'],
+    ],
     [
       'two minors between',
       { overrides: { agent: agent('v1.18.2') } },
@@ -137,6 +148,39 @@ describe('what is wrong with a mesh', () => {
       if (finding.args.needs === undefined) expect(check?.says(finding)).not.toMatch(/undefined|\[object/);
     }
   });
+
+  type Families = readonly (4 | 6)[];
+  const UNDERLAYS = ['auto', 'ipv4', 'ipv6'].flatMap((one) => ['auto', 'ipv4', 'ipv6'].map((other) => [one, other]));
+  const NODES: readonly Families[] = [[4], [6], [4, 6]];
+  const meshes = UNDERLAYS.flatMap(([a = '', b = '']) =>
+    NODES.flatMap((one) =>
+      NODES.flatMap((other) => ['tunnel', 'native'].map((mode) => [a, one, b, other, mode] as const)),
+    ),
+  );
+  it.each(meshes)(
+    'underlays %s on nodes of %j, and %s on nodes of %j, %s: what firewall has no rule for is a failed check',
+    (a, one, b, other, mode) => {
+      const of = (id: number, underlay: string, families: Families) =>
+        cluster(id, {
+          config: { 'enable-ipv6': 'true', 'underlay-protocol': underlay, 'routing-mode': mode },
+          overrides: {
+            ciliumPodCidrs: [`10.${id}.0.0/24`, `fd00:10:${id}::/64`],
+            nodes: [addressed(...families.map((family) => (family === 4 ? `172.18.${id}.2` : `fd00:18:${id}::2`)))],
+          },
+        });
+      const clusters = [of(1, a, one), of(2, b, other)];
+      const apart = firewallRules(clusters).unknown.filter(({ why }) => /packets over|its nodes have/.test(why));
+      const found = ids(wrong(clusters)).includes('fail ip-families');
+      if (apart.length > 0) expect(found).toBe(true);
+      // Where both tunnel in a family that all nodes have, nothing is wrong.
+      const underlays = [a, b].map((underlay) => (underlay === 'ipv6' ? 6 : 4));
+      const isWell =
+        mode === 'native'
+          ? one.some((family) => other.includes(family))
+          : underlays.every((family) => one.some((own) => own === family) && other.some((own) => own === family));
+      if (isWell) expect(found).toBe(false);
+    },
+  );
 
   it('two NodePorts alike are an error only with kube-proxy replacement', () => {
     const live = { live: [nodePort(32379)] };

@@ -1,4 +1,13 @@
-import { encryption, encryptionLoses, ipFamilies, isOn, routingMode, tunnelProtocol } from '../cilium/datapath.ts';
+import { nodesForAgents } from '../cilium/agents.ts';
+import {
+  encryption,
+  encryptionLoses,
+  ipFamilies,
+  isOn,
+  routingMode,
+  tunnelProtocol,
+  underlayFamily,
+} from '../cilium/datapath.ts';
 import { restartCommand } from '../cilium/identity.ts';
 import type { CiliumConfig, CiliumConfigKey } from '../cilium/known-keys.ts';
 import { familiesOfNodes } from '../cilium/node-addresses.ts';
@@ -7,7 +16,7 @@ import { saysAtOnce } from '../cilium/restart-agents.ts';
 import { strictModeDrops } from '../cilium/strict-mode.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { ownedElsewhere } from '../command-line.ts';
-import { MOST_NAMED } from '../counted.ts';
+import { firstOf, MOST_NAMED } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
 import { isGlobalByDefault } from '../services/annotations.ts';
 import {
@@ -129,6 +138,7 @@ export const STARTED_SETTINGS: readonly CiliumConfigKey[] = [
   'routing-mode',
   'tunnel-protocol',
   'tunnel-port',
+  'underlay-protocol',
   'enable-wireguard',
   'enable-ipsec',
   'enable-ztunnel',
@@ -166,17 +176,16 @@ export const CONFIG_CHECKS: readonly Check[] = [
         restarts: false,
       });
       const lacksCommon =
-        found.length > 0 &&
-        meantPairs(input.clusters, input).some((pair) => {
-          const [one = [], other = []] = pair.map(({ ciliumConfig }) => ipFamilies(ciliumConfig ?? {}));
-          return !one.some((family) => other.includes(family));
-        });
+        found.length > 0 && meantPairs(input.clusters, input).some(([one, other]) => !haveCommonFamily(one, other));
       const ofClusters = found.map((finding) =>
         lacksCommon && finding.severity === 'warn' ? { ...finding, severity: 'fail' as const } : finding,
       );
-      return [...ofClusters, ...nodesApart(input)];
+      const apart = nodesApart(input);
+      return [...ofClusters, ...(apart.length > 0 ? apart : tunnelsApart(input))];
     },
     says: ({ severity, args }) => {
+      if (args.ofTunnel)
+        return `nodes have no address of the IP family in which tunnels lead to them (${listed(args.settings, '; ')})`;
       const lacking = args.ofNodes
         ? 'nodes of these clusters have no IP family in common'
         : 'there is no IP family that all clusters have';
@@ -197,10 +206,44 @@ function nodesApart(input: CheckInput): Finding[] {
     });
 }
 
+/**
+ * Nodes without an address of the family in which tunnels between two clusters are: their own cluster's, or the other's. The other sends
+ * them packets there, and is sent packets there, for its pods are said to be at such an address of its nodes (pkg/node/manager,
+ * `NodeUpdated`; pkg/node, `GetCiliumEndpointNodeIP`). Which nodes an address of an invitation is of is not told: of its cluster it is
+ * only judged whether any has one.
+ */
+function tunnelsApart(input: CheckInput): Finding[] {
+  const pairs = meantPairs(input.clusters, input).filter(([one, other]) => haveCommonFamily(one, other));
+  return input.clusters.flatMap((to) => {
+    const among = [...new Set(pairs.filter((pair) => pair.includes(to)).flat())];
+    const tunneling = among.filter(({ ciliumConfig }) => ciliumConfig && tunnelProtocol(ciliumConfig) !== undefined);
+    const byFamily = groupBy(tunneling, ({ ciliumConfig }) => underlayFamily(ciliumConfig ?? {}));
+    return [...byFamily].flatMap(([family, clusters]): Finding[] => {
+      const nodes = nodesForAgents(to).filter((node) => familiesOfNodes({ nodes: [node] }).length > 0);
+      const lacking = nodes.filter((node) => !familiesOfNodes({ nodes: [node] }).includes(family));
+      const isWhole = lacking.length === nodes.length;
+      if (lacking.length === 0 || (!isWhole && ownedElsewhere(to.context) !== undefined)) return [];
+      const at = isWhole ? 'its nodes' : firstOf(lacking.map(({ name }) => name));
+      const tunnels = `${firstOf(clusters.map(({ context }) => context))}: tunnels over IPv${family}`;
+      const args = { settings: [tunnels, `${to.context}: no IPv${family} at ${at}`], ofTunnel: true };
+      return [{ id: 'ip-families', severity: 'fail', args, hint: `${TUNNEL_FAMILY_HINT}${restartHint(clusters)}` }];
+    });
+  });
+}
+
+const TUNNEL_FAMILY_HINT =
+  'Give these nodes addresses of that family too, or set underlay-protocol in ConfigMap cilium-config (Helm: underlayProtocol) to the family that all nodes have.';
+
 const NODE_FAMILY_HINT =
   'All packets travel between nodes: give the nodes of one side addresses of the family that those of the other have.';
 
 const FAMILY_HINT = 'Pods reach each other only over families that both clusters have (enable-ipv4, enable-ipv6).';
+
+/** Whether pods of two clusters have addresses of one family, so that there is anything to send. */
+function haveCommonFamily(one: ClusterSnapshot, other: ClusterSnapshot): boolean {
+  const theirs = ipFamilies(other.ciliumConfig ?? {});
+  return ipFamilies(one.ciliumConfig ?? {}).some((family) => theirs.includes(family));
+}
 
 function familiesOf(config: CiliumConfig): string {
   return ipFamilies(config)
