@@ -104,6 +104,30 @@ describe('networkNeeds: what carries packets', () => {
     expect(needs.find(({ kind }) => kind === 'wireguard')?.families).toEqual([6]);
   });
 
+  // What upstream's own test of it tries (pkg/wireguard/agent, `TestAgent_PeerEndpointSelection`), and the versions that took IPv4 in any case.
+  const OVER_6 = { ...DUAL, ...WIREGUARD, 'underlay-protocol': 'ipv6' };
+  it.each([
+    ['a tunnel over IPv6, to nodes of both', OVER_6, [4, 6], 'v1.20.0', 6],
+    ['to nodes of IPv4 alone', OVER_6, [4], 'v1.20.0', 4],
+    ['to nodes of IPv6 alone', OVER_6, [6], 'v1.20.0', 6],
+    ['a tunnel over IPv4', { ...OVER_6, 'underlay-protocol': 'ipv4' }, [4, 6], 'v1.20.0', 4],
+    ['as it comes', { ...OVER_6, 'underlay-protocol': 'auto' }, [4, 6], 'v1.20.0', 4],
+    ['no tunnel', { ...OVER_6, ...NATIVE }, [4, 6], 'v1.20.0', 4],
+    ['IPv6 alone is on', { ...OVER_6, 'enable-ipv4': 'false' }, [4, 6], 'v1.20.0', 6],
+    ['since it is so', OVER_6, [4, 6], 'v1.19.3', 6],
+    ['before it was so', OVER_6, [4, 6], 'v1.19.2', 4],
+    ['of 1.18', OVER_6, [4, 6], 'v1.18.9', 4],
+    ['of a version that is not known', OVER_6, [4, 6], 'latest', 6],
+  ] as const)('WireGuard beneath %s: over one family', (_what, settings, families, version, expected) => {
+    const addresses = families.map((family) => ({
+      type: 'InternalIP',
+      address: family === 4 ? '172.18.2.1' : 'fd00::2',
+    }));
+    const node = { name: 'n', ready: true, labels: {}, podCidrs: [], addresses };
+    const needs = networkNeeds(cluster(1, settings, { version }), { ...cluster(2, settings), nodes: [node] });
+    expect(needs.find(({ kind }) => kind === 'wireguard')?.families).toEqual([expected]);
+  });
+
   it('each side sends to its own port', () => {
     const [one, two] = [cluster(1), cluster(2, { 'tunnel-protocol': 'geneve', 'cluster-health-port': '4241' })];
     expect(linesOf(one, two)).toEqual(['udp 8472 nodes>nodes', ...HEALTH]);

@@ -12,7 +12,7 @@ import {
 } from '../cilium/datapath.ts';
 import type { CiliumConfig } from '../cilium/known-keys.ts';
 import { internalAddress } from '../cilium/node-addresses.ts';
-import { compareMinors, minorOf, versionOfAgents } from '../cilium/versions/versions.ts';
+import { compareMinors, compareVersions, minorOf, versionOfAgents } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
 import { keyOf } from '../objects/kube-object.ts';
@@ -62,6 +62,8 @@ const WIREGUARD_PORT = 51871;
 const HEALTH_PORT = 4240;
 /** From here on IPsec encrypts what is in the tunnel's packets already; before, it was ESP that was wrapped (cilium/cilium#37723). */
 const ESP_OUTSIDE_SINCE = { major: 1, minor: 18, patch: 0, suffix: '' };
+/** From here on WireGuard goes by `underlay-protocol` (cilium/cilium#44629, in 1.19 #45247); before, it took IPv4 wherever a node has it. */
+const WIREGUARD_UNDERLAY_SINCE = { major: 1, minor: 19, patch: 3, suffix: '' };
 
 /**
  * What nodes and pods of `client` must reach at `server`: this direction only. Each node sends to the port that its own
@@ -156,7 +158,7 @@ function trafficNeeds(client: ClusterSnapshot, server: ClusterSnapshot): Network
   }
   if (isWireguard) {
     const why = "pods' packets travel in WireGuard";
-    const families = [wireguardFamily(config, server)];
+    const families = [wireguardFamily(client, config, server)];
     needs.push({ kind: 'wireguard', protocol: 'udp', port: WIREGUARD_PORT, families, ...nodes, required: true, why });
   }
   if (esp !== undefined) {
@@ -180,13 +182,19 @@ function trafficNeeds(client: ClusterSnapshot, server: ClusterSnapshot): Network
 }
 
 /**
- * WireGuard carries both families, and dials a node at one address: the IPv4 one where it has one and that is on
- * (pkg/wireguard/agent, `updatePeer`).
+ * WireGuard carries both families, and dials a node at one address: beneath tunnels over IPv6 the IPv6 one, where the node has one, else the
+ * IPv4 one where it has one and that is on (pkg/wireguard/agent, `updatePeer`).
  */
-function wireguardFamily(config: CiliumConfig, { nodes }: ClusterSnapshot): 4 | 6 {
-  const hasIpv4 = nodes.length === 0 || nodes.some((node) => internalAddress(node, 4) !== undefined);
-  const [first = 4] = ipFamilies(config);
-  return hasIpv4 ? first : 6;
+function wireguardFamily({ agent }: ClusterSnapshot, config: CiliumConfig, { nodes }: ClusterSnapshot): 4 | 6 {
+  const families = ipFamilies(config);
+  const has = (family: 4 | 6) =>
+    nodes.length === 0 || nodes.some((node) => internalAddress(node, family) !== undefined);
+  const version = versionOfAgents(agent);
+  const followsTunnel = !version || compareVersions(version, WIREGUARD_UNDERLAY_SINCE) >= 0;
+  const isUnderSix = tunnelProtocol(config) !== undefined && underlayFamily(config) === 6 && families.includes(6);
+  if (followsTunnel && isUnderSix && has(6)) return 6;
+  const [first = 4] = families;
+  return has(4) ? first : 6;
 }
 
 /** What is outermost between two nodes that use IPsec. `unknown`: either, as the agents' version cannot be told. */

@@ -1,9 +1,14 @@
 /** How a pod's packets to another cluster's pods travel from node to node, by ConfigMap cilium-config. */
 import { encryption, routingMode, tunnelPort } from '../../mesh/cilium/datapath.ts';
-import { type CiliumVersion, compareMinors, versionOfImage } from '../../mesh/cilium/versions/versions.ts';
+import {
+  type CiliumVersion,
+  compareMinors,
+  compareVersions,
+  versionOfImage,
+} from '../../mesh/cilium/versions/versions.ts';
 import { tunnelOverhead } from '../../mesh/network/mtu.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
-import { type DaemonSet, typeOf } from '../objects.ts';
+import { type DaemonSet, type Node, typeOf } from '../objects.ts';
 import type { Packet } from '../pods/network-rules.ts';
 import { ciliumConfigOf } from './cilium-config.ts';
 
@@ -29,6 +34,22 @@ function tunnelFamily(config: ReturnType<typeof ciliumConfigOf>): 4 | 6 {
   return config['underlay-protocol'] === 'ipv6' || config['enable-ipv4'] === 'false' ? 6 : 4;
 }
 
+/** WireGuard obeys the tunnel's family from here on (cilium/cilium#45247). */
+const WIREGUARD_UNDERLAY_SINCE: CiliumVersion = { major: 1, minor: 19, patch: 3, suffix: '' };
+
+/** At which of a node's addresses WireGuard dials it (pkg/wireguard/agent). */
+function wireguardFamily(
+  config: ReturnType<typeof ciliumConfigOf>,
+  version: CiliumVersion | undefined,
+  peer: Store,
+): 4 | 6 {
+  if (config['enable-ipv4'] === 'false') return 6;
+  const nodes = peer.list(typeOf('Node')) as Node[];
+  const hasSix = nodes.some(({ status }) => status?.addresses?.some(({ address }) => address.includes(':')));
+  const isUnderSix = tunnelPort(config) !== undefined && tunnelFamily(config) === 6 && config['enable-ipv6'] === 'true';
+  return isUnderSix && hasSix && version && compareVersions(version, WIREGUARD_UNDERLAY_SINCE) >= 0 ? 6 : 4;
+}
+
 /**
  * A packet as it is on the wire: wrapped for the tunnel, encrypted, or as it was. Undefined where it does not get there: with
  * WireGuard all that a tunnel wraps goes to its device, which knows no way to a node that has no key, as those of a cluster without
@@ -46,9 +67,14 @@ export function onTheWire(store: Store, packet: Packet, peer?: Store): Packet | 
     return isNative(store) && peers === 'none' ? packet : undefined;
   const size = packet.size + tunnelOverhead(config, version);
   if (encryption(config) === 'WireGuard') {
-    // It dials a node at its IPv4 address if it has one (pkg/wireguard/agent).
-    const family = config['enable-ipv4'] === 'false' ? 6 : 4;
-    return { from, to, family, protocol: 'udp', port: WIREGUARD_PORT, size };
+    return {
+      from,
+      to,
+      family: wireguardFamily(config, version, peer ?? store),
+      protocol: 'udp',
+      port: WIREGUARD_PORT,
+      size,
+    };
   }
   const port = tunnelPort(config);
   const family = port === undefined ? packet.family : tunnelFamily(config);
