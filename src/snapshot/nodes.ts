@@ -1,6 +1,7 @@
 import type { ClusterClient } from '../kube/client.ts';
 import { unlessForbidden } from '../kube/unless-refused.ts';
 import { reachableEndpoints } from '../mesh/apiserver/endpoints.ts';
+import { canonicalIp } from '../mesh/cilium/cidr.ts';
 import type { ApiserverPodFacts, ClusterSnapshot, NodeFacts } from '../mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR } from '../mesh/objects/names.ts';
@@ -85,7 +86,7 @@ function nodeFactsOf(node: KubeObject): NodeFacts {
     ready: status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false,
     providerId: spec.providerID || undefined,
     labels: node.metadata.labels ?? {},
-    addresses: status.addresses ?? [],
+    addresses: (status.addresses ?? []).map(({ type, address }) => ({ type, address: canonicalIp(address) })),
     podCidrs: spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : []),
     unschedulable: spec.unschedulable === true || undefined,
     taints: spec.taints,

@@ -5,6 +5,7 @@ import { loadBalancerHosts } from '../../mesh/apiserver/endpoints.ts';
 import { givenAnother, stillAt } from '../../mesh/apiserver/given-address.ts';
 import { changeTypeCommand } from '../../mesh/apiserver/service-lack.ts';
 import { type Stall, stallOf } from '../../mesh/apiserver/stall.ts';
+import { canonicalIp } from '../../mesh/cilium/cidr.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import {
@@ -96,7 +97,7 @@ export async function awaitOtherAddress(
   const arrived = (service: KubeObject | undefined): string[] | undefined => {
     const hosts = loadBalancerHosts(stillThere(client, ref, service));
     last = hosts;
-    const isOther = wished === undefined ? hosts.join() !== former.join() : hosts.includes(wished);
+    const isOther = wished === undefined ? hosts.join() !== former.join() : hosts.includes(canonicalIp(wished));
     return hosts.length > 0 && isOther ? hosts : undefined;
   };
   const what = wished === undefined ? 'whether the load balancer gets another address' : `the address ${wished}`;

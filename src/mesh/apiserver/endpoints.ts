@@ -1,4 +1,5 @@
 import { nodesForAgents } from '../cilium/agents.ts';
+import { canonicalIp } from '../cilium/cidr.ts';
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { enableOnceGone } from '../enable/unfinished-disable.ts';
@@ -6,7 +7,7 @@ import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER, ETCD_PORT } from '../objects/names.ts';
 import { forceWords } from '../objects/ownership.ts';
-import { ingressOf, serviceSpec } from '../objects/service.ts';
+import { clusterAddresses, ingressOf, serviceSpec } from '../objects/service.ts';
 import { rememberedOf } from '../remembered.ts';
 import { apiserverService } from './live.ts';
 import { changeTypeCommand, dualStackCommand, lackOfService } from './service-lack.ts';
@@ -123,9 +124,7 @@ function endpointsOf(
       .flat();
     return nodePort && hosts.length > 0 ? { hosts, port: nodePort } : undefined;
   }
-  // A headless Service has the word None there.
-  const ips = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
-  const hosts = ips.filter(isIpAddress);
+  const hosts = clusterAddresses(service).filter(isIpAddress);
   return hosts.length > 0 ? { hosts, port } : undefined;
 }
 
@@ -256,10 +255,10 @@ export function hostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** The two parts of `host:port`, the host without brackets. */
+/** The two parts of `host:port`, the host without brackets, and an IPv6 address in its one spelling. */
 export function splitHostPort(address: string): Endpoint {
   const end = address.lastIndexOf(':');
-  return { host: address.slice(0, end).replace(/^\[|\]$/g, ''), port: Number(address.slice(end + 1)) };
+  return { host: canonicalIp(address.slice(0, end).replace(/^\[|\]$/g, '')), port: Number(address.slice(end + 1)) };
 }
 
 /** Whether a host is an IP address rather than a name (a name never has a colon, nor only digits and dots). */

@@ -1,3 +1,4 @@
+import { canonicalIp } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { serviceSpec } from '../objects/service.ts';
@@ -35,6 +36,7 @@ export function addressNotGiven(snapshot: ClusterSnapshot): string | undefined {
   const service = apiserverService(snapshot);
   const { type, loadBalancerIP: wished } = serviceSpec(service);
   const given = service ? loadBalancerHosts(service) : [];
-  if (type !== 'LoadBalancer' || wished === undefined || given.length === 0 || given.includes(wished)) return undefined;
+  if (type !== 'LoadBalancer' || wished === undefined || given.length === 0 || given.includes(canonicalIp(wished)))
+    return undefined;
   return givenAnother({ wished, given });
 }

@@ -1,4 +1,5 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
+import { canonicalIp } from '../cilium/cidr.ts';
 import { earliestOf, latestOf } from '../cluster-clocks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import {
@@ -257,12 +258,6 @@ export function coversHost(
 /** The same of one of its names or addresses alone. */
 export function nameCovers(name: string, host: string): boolean {
   return coversHost({ ipAddresses: [name], dnsNames: [name] }, host);
-}
-
-/** One spelling for each address, so that `2001:DB8:0::1` and `2001:db8::1` are equal. The URL standard defines it. */
-function canonicalIp(address: string): string {
-  const host = address.includes(':') ? `[${address}]` : address;
-  return URL.canParse(`https://${host}/`) ? new URL(`https://${host}/`).hostname.replace(/^\[|\]$/g, '') : address;
 }
 
 /** The day on which a certificate ends, with the CA of its chain by which it does, where it is not by itself. */

@@ -32,6 +32,16 @@ export function familyOf(address: string): 4 | 6 {
   return address.includes(':') ? 6 : 4;
 }
 
+/**
+ * One spelling for each IPv6 address, so that `2001:DB8:0::1` and `2001:db8::1` are equal; of anything else what it is. The URL
+ * standard defines it.
+ */
+export function canonicalIp(address: string): string {
+  if (!address.includes(':')) return address;
+  const url = `http://[${address}]/`;
+  return URL.canParse(url) ? new URL(url).hostname.slice(1, -1) : address;
+}
+
 /** Whether two ranges have an address in common. */
 export function overlap(a: AddressRange, b: AddressRange): boolean {
   return a.family === b.family && a.first <= b.last && b.first <= a.last;

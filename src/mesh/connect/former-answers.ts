@@ -1,5 +1,6 @@
 import { isIpAddress, splitHostPort } from '../apiserver/endpoints.ts';
 import { apiserverService } from '../apiserver/live.ts';
+import { canonicalIp } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { ownedElsewhere } from '../command-line.ts';
 import { clusterAddresses, serviceSpec } from '../objects/service.ts';
@@ -39,7 +40,7 @@ export function untoldDials<T extends DialOfMembers>(dials: readonly T[], all: r
 function ownAddresses(server: ClusterSnapshot): Set<string> {
   const { externalIPs = [] } = serviceSpec(apiserverService(server));
   const ofNodes = server.nodes.flatMap(({ addresses }) => addresses.map(({ address }) => address));
-  return new Set([...ofNodes, ...clusterAddresses(apiserverService(server)), ...externalIPs]);
+  return new Set([...ofNodes, ...clusterAddresses(apiserverService(server)), ...externalIPs.map(canonicalIp)]);
 }
 
 /**

@@ -12,6 +12,7 @@ import {
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { lackOfService } from '../apiserver/service-lack.ts';
 import { bundleBeside, type CaBundle } from '../certificates/ca-bundle.ts';
+import { canonicalIp } from '../cilium/cidr.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import { type CiliumVersion, parseImage } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -106,7 +107,10 @@ export function settleEnable(
     caBundle: bundleBeside(snapshot, SERVER_CERT_SECRET),
     ...(exposure.type === 'NodePort' ? { nodePort: settleNodePort(snapshot, identity, choices) } : {}),
     loadBalancerClass: choices.loadBalancerClass ?? service.loadBalancerClass,
-    loadBalancerIp: choices.loadBalancerIp ?? service.loadBalancerIP,
+    // As the Service has it written, where that is the very address.
+    loadBalancerIp: isOther(choices.loadBalancerIp, service.loadBalancerIP)
+      ? choices.loadBalancerIp
+      : service.loadBalancerIP,
     loadBalancerSourceRanges: choices.loadBalancerSourceRanges ?? service.loadBalancerSourceRanges,
     externalTrafficPolicy: choices.externalTrafficPolicy ?? service.externalTrafficPolicy,
     replicas: choices.replicas ?? replicasOf(deployment) ?? 1,
@@ -118,6 +122,10 @@ export function settleEnable(
     podDisruptionBudget: choices.podDisruptionBudget ?? isThere('PodDisruptionBudget', 'policy/v1'),
     serviceMonitor: choices.serviceMonitor ?? isThere('ServiceMonitor', 'monitoring.coreos.com/v1'),
   };
+}
+
+function isOther(asked: string | undefined, live = ''): boolean {
+  return asked !== undefined && canonicalIp(asked) !== canonicalIp(live);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { hostPort, splitHostPort } from '../apiserver/endpoints.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
+import { canonicalIp } from '../cilium/cidr.ts';
 import type { CiliumConfigKey } from '../cilium/known-keys.ts';
 import { internalAddresses } from '../cilium/node-addresses.ts';
 import { podRanges } from '../cilium/pod-ranges.ts';
@@ -95,7 +96,7 @@ export function memberOf(cluster: DescribedCluster, authorities: readonly Certif
       desired: 1,
       ready: 1,
     },
-    nodes: cluster.nodeAddresses.map((address) => ({
+    nodes: cluster.nodeAddresses.map(canonicalIp).map((address) => ({
       name: address,
       ready: true,
       labels: {},

@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml';
-import { hostPort } from '../apiserver/endpoints.ts';
+import { hostPort, splitHostPort } from '../apiserver/endpoints.ts';
 import { parseCidr } from '../cilium/cidr.ts';
 import { checkClusterName } from '../cilium/cluster-name.ts';
 import { parseVersion } from '../cilium/versions/versions.ts';
@@ -195,7 +195,9 @@ function rangeOf(value: unknown): string | undefined {
 
 function endpointOf(value: unknown): string | undefined {
   const endpoint = typeof value === 'string' ? parseEndpoint(value) : undefined;
-  return endpoint && hostPort(endpoint.host, endpoint.port) === value ? value : undefined;
+  const read = endpoint && hostPort(endpoint.host, endpoint.port);
+  const { host, port } = splitHostPort(String(value));
+  return read === hostPort(host, port) ? read : undefined;
 }
 
 function settingsOf(value: unknown): Record<string, string> | undefined {

@@ -1,3 +1,4 @@
+import { canonicalIp } from '../cilium/cidr.ts';
 import type { KubeObject } from './kube-object.ts';
 
 /** Of a Service's spec what meshctl reads (Kubernetes API reference, ServiceSpec). */
@@ -32,13 +33,14 @@ export function serviceFamilies(service: KubeObject | undefined): (4 | 6)[] {
   return (serviceSpec(service).ipFamilies ?? []).map((family) => (family === 'IPv6' ? 6 : 4));
 }
 
-/** What a load balancer has given a Service: addresses and host names. */
+/** What a load balancer has given a Service: addresses, in one spelling each, and host names. */
 export function ingressOf(service: KubeObject | undefined): { ip?: string; hostname?: string }[] {
-  return ((service?.status ?? {}) as ServiceStatus).loadBalancer?.ingress ?? [];
+  const { ingress = [] } = ((service?.status ?? {}) as ServiceStatus).loadBalancer ?? {};
+  return ingress.map(({ ip, ...more }) => ({ ...more, ...(ip === undefined ? {} : { ip: canonicalIp(ip) }) }));
 }
 
 /** The addresses of a Service in its cluster, one of each IP family that it has; none of a headless one. */
 export function clusterAddresses(service: KubeObject | undefined): string[] {
   const { clusterIP = 'None', clusterIPs = [clusterIP] } = serviceSpec(service);
-  return clusterIPs.filter((address) => address !== 'None');
+  return clusterIPs.filter((address) => address !== 'None').map(canonicalIp);
 }

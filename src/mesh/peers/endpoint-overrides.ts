@@ -1,5 +1,5 @@
 import { type Endpoint, hostPort } from '../apiserver/endpoints.ts';
-import { isAddress, overlap, parseCidr } from '../cilium/cidr.ts';
+import { canonicalIp, isAddress, overlap, parseCidr } from '../cilium/cidr.ts';
 import { connectCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { ETCD_PORT } from '../objects/names.ts';
@@ -83,12 +83,14 @@ export function dialServiceCommand(context: string, peer: { name: string; contex
   return connectCommand(context, peer.context, ['--destination-endpoint', `${peer.name}=${SERVICE}`]);
 }
 
-/** Reads `host[:port]`; undefined for what is neither an IP address nor a name that could be in DNS. */
+/** Reads `host[:port]`, IPv6 in its one spelling; undefined for what is neither an IP address nor a name that could be in DNS. */
 export function parseEndpoint(text: string): Endpoint | undefined {
   const [, bracketed, bracketedPort, name, namePort, bare] = ENDPOINT.exec(text) ?? [];
   const host = bracketed ?? name ?? bare;
   const port = Number(bracketedPort ?? namePort ?? ETCD_PORT);
-  return host !== undefined && isHost(host) && port >= 1 && port <= 65_535 ? { host, port } : undefined;
+  return host !== undefined && isHost(host) && port >= 1 && port <= 65_535
+    ? { host: canonicalIp(host), port }
+    : undefined;
 }
 
 /** Whether a text is an IP address, or a name that could be in DNS. */

@@ -1,6 +1,6 @@
 /** Where addresses and names of the sandbox's network lead, by the objects of its clusters as they are now. */
 import { isIP } from 'node:net';
-import { familyOf, overlap, parseCidr } from '../../mesh/cilium/cidr.ts';
+import { canonicalIp, familyOf, overlap, parseCidr } from '../../mesh/cilium/cidr.ts';
 import { isNative } from '../cilium/underlay.ts';
 import {
   clusterIps,
@@ -39,7 +39,7 @@ export function resolveHost(
   fromCluster: string,
   host: string,
 ): string[] {
-  if (isIP(host)) return [host];
+  if (isIP(host)) return [canonicalIp(host)];
   const local = serviceNamed(clusters.get(fromCluster), host);
   if (local && clusterIps(local).length > 0) return clusterIps(local);
   const known = hosts.get(host) ?? loadBalancerHost(clusters, host);
@@ -100,8 +100,9 @@ function routeInto(
   for (const service of services(cluster)) {
     const key = `${service.metadata.namespace}/${service.metadata.name}`;
     const balancer = cluster.loadBalancerAddresses.get(key);
-    if (![balancer, ...(service.spec.externalIPs ?? [])].includes(address)) continue;
-    const sourceRanges = address === balancer ? service.spec.loadBalancerSourceRanges : undefined;
+    const isBalanced = balancer !== undefined && canonicalIp(balancer) === address;
+    if (!isBalanced && !service.spec.externalIPs?.map(canonicalIp).includes(address)) continue;
+    const sourceRanges = isBalanced ? service.spec.loadBalancerSourceRanges : undefined;
     return { cluster: cluster.name, backends: backendsOf(cluster, service, ({ port: p }) => p === port), sourceRanges };
   }
   const place = placeOf(cluster, address);

@@ -1,3 +1,4 @@
+import { canonicalIp } from '../../cilium/cidr.ts';
 import { isOnDelete, restartAgents } from '../../cilium/restart-agents.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../../objects/kube-object.ts';
@@ -147,7 +148,7 @@ function ipsOf(workload: KubeObject, hostname: string): string[] {
 }
 
 function ipsIn(list: readonly HostAlias[], hostname: string): string[] {
-  return list.filter(({ hostnames }) => hostnames?.includes(hostname)).map(({ ip }) => ip);
+  return list.filter(({ hostnames }) => hostnames?.includes(hostname)).map(({ ip }) => canonicalIp(ip));
 }
 
 function aliasesOf(workload: KubeObject): HostAlias[] {

@@ -1,4 +1,5 @@
 import { parseAllDocuments } from 'yaml';
+import { canonicalIp } from '../../cilium/cidr.ts';
 import { ETCD_PORT, serviceHostname } from '../../objects/names.ts';
 import { isRecord } from '../../record.ts';
 import { remembered } from '../../remembered.ts';
@@ -13,7 +14,7 @@ const NOT_YAML = Symbol('not YAML');
 
 /** What a peering file says, whoever wrote it. */
 export interface PeerFile {
-  /** As written, scheme and all: `https://203.0.113.7:2379`. */
+  /** As written, scheme and all: `https://203.0.113.7:2379`; of an IPv6 address in the one spelling of `canonicalIp`. */
   endpoints: readonly string[];
   /** The files of the client certificate; a peer without TLS has none. */
   trustedCaFile?: string | undefined;
@@ -45,7 +46,9 @@ function readAnew(text: string): PeerFile | UnreadablePeerFile {
   if (odd !== undefined) return { unreadable: 'an endpoint in it is not a URL with a host' };
   const textOf = (key: string) => (typeof content[key] === 'string' ? (content[key] as string) : undefined);
   return {
-    endpoints: endpoints as string[],
+    endpoints: (endpoints as string[]).map((endpoint) =>
+      endpoint.replace(/\[(.+?)\]/, (_, address: string) => `[${canonicalIp(address)}]`),
+    ),
     trustedCaFile: textOf('trusted-ca-file'),
     certFile: textOf('cert-file'),
     keyFile: textOf('key-file'),
@@ -107,7 +110,7 @@ function aliasesIn(value: unknown): { hostname: string; ips: string[] }[] {
   if (!Array.isArray(value)) return [];
   return value.flatMap((entry: unknown) => {
     if (!isRecord(entry) || typeof entry.hostname !== 'string') return [];
-    const ips = Array.isArray(entry.ips) ? entry.ips.filter((ip) => typeof ip === 'string') : [];
+    const ips = Array.isArray(entry.ips) ? entry.ips.filter((ip) => typeof ip === 'string').map(canonicalIp) : [];
     return [{ hostname: entry.hostname, ips }];
   });
 }
