@@ -52,7 +52,10 @@ describe('a cluster is not disabled where what serves peers stays', () => {
     expect(still?.hint).toMatch(hint);
     expect(stayingNotes(snapshot, steps)).toHaveLength(1);
     for (const verified of [true, false]) {
-      const text = disableText({ context: 'mesh-1', name: 'a', steps, verified, untold: [], still, left: undefined }, PLAIN);
+      const text = disableText(
+        { context: 'mesh-1', name: 'a', steps, verified, untold: [], still, left: undefined },
+        PLAIN,
+      );
       expect(text).toMatch(/^❌ Cluster Mesh is still enabled in a /);
     }
   });
