@@ -33,6 +33,7 @@ import { isLargeMesh, matrixLines, withinColumns } from './matrix-lines.ts';
 import {
   AS_FAR_AS_READ,
   beginningLines,
+  besideLines,
   invitationLines,
   leftOutLines,
   headline as ownHeadline,
@@ -42,7 +43,6 @@ import {
   toldBeside,
   unaddressedLines,
   unseenLines,
-  besideLines,
 } from './status-view.ts';
 
 /**
