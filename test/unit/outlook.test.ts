@@ -3,7 +3,8 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
 import { apart, outlook, peersBesides, remarkWords } from '../../src/mesh/services/outlook.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
-import { serviceFacts } from '../../src/mesh/services/services.ts';
+import { joinServices, serviceFacts } from '../../src/mesh/services/services.ts';
+import { warningData } from '../../src/views/services/service-warnings-view.ts';
 
 const GLOBAL = { 'service.cilium.io/global': 'true' };
 const WITHHELD = { ...GLOBAL, 'service.cilium.io/shared': 'false' };
@@ -174,4 +175,50 @@ it.each<[string, (readonly string[] | undefined)[], string[]]>([
 ])('clusters that have nothing to do with each other share nothing: %s', (_what, peers, says) => {
   const clusters = peers.map((of, index) => cluster(String(index), {}, { peers: of }));
   expect(remarkWords(apart(clusters))).toEqual(says);
+});
+
+const DUAL = ['IPv4', 'IPv6'];
+
+it.each<[string, one: object, two: object, isInVain: boolean, ids: string[]]>([
+  ['are alike', { ipFamilies: ['IPv4'] }, { ipFamilies: ['IPv4'] }, false, []],
+  ['have no family in common', { ipFamilies: ['IPv4'] }, { ipFamilies: ['IPv6'] }, true, ['families-differ']],
+  ['have one in common', { ipFamilies: ['IPv4'] }, { ipFamilies: DUAL }, false, ['families-differ']],
+  ['have other ports', {}, { ports: [{ name: 'grpc', port: 81 }] }, false, ['ports-differ']],
+  ['have other port numbers', {}, { ports: [{ name: 'http', port: 81 }] }, false, ['port-numbers-differ']],
+  ['have other selectors', {}, { selector: { app: 'www' } }, false, ['selectors-differ']],
+])(
+  'a write tells how definitions differ, as service list does afterwards: they %s',
+  (_what, one, two, isInVain, ids) => {
+    const specs = { one, two };
+    const withSpec = (name: 'one' | 'two', annotations: Record<string, string>): ClusterServices =>
+      cluster(name, {}, { services: new Map([['shop/web', serviceFacts(service(annotations, specs[name]))]]) });
+    const steps = (['one', 'two'] as const).map((name) => ({
+      ...step('update', {}, service(GLOBAL, specs[name])),
+      cluster: name,
+    }));
+    const remarks = outlook(steps, [withSpec('one', {}), withSpec('two', {})], []);
+    const [after] = joinServices([withSpec('one', GLOBAL), withSpec('two', GLOBAL)]);
+    const told = after?.warnings.filter(({ id }) => id.endsWith('differ')) ?? [];
+    expect(told.map(({ id }) => id)).toEqual(ids);
+    const words = told.map((warning) => after && warningData(warning, after));
+    expect(remarks).toMatchObject(words.map((one) => ({ says: `shop/web: ${one?.message}`, isInVain })));
+    expect(remarks.map(({ hint }) => hint)).toEqual(words.map((one) => one?.hint));
+  },
+);
+
+it.each<[string, (4 | 6)[], (4 | 6)[], string[]]>([
+  ['both', [4, 6], [4, 6], ['one', 'two']],
+  ['one of them', [4], [4, 6], ['two']],
+  ['none', [4], [6], []],
+])('addresses of both families are asked for where pods have them: in %s', (_what, ours, theirs, contexts) => {
+  const of = (name: string, podFamilies: (4 | 6)[], family: string) =>
+    cluster(
+      name,
+      {},
+      { podFamilies, services: new Map([['shop/web', serviceFacts(service(GLOBAL, { ipFamilies: [family] }))]]) },
+    );
+  const clusters = [of('one', ours, 'IPv4'), of('two', theirs, 'IPv6')];
+  const [remark] = outlook([step('keep', GLOBAL, service(GLOBAL, { ipFamilies: ['IPv4'] }))], clusters, []);
+  expect(remark?.says).toContain('of other families');
+  expect([...(remark?.hint ?? '').matchAll(/--context (\w+)/g)].map(([, name]) => name)).toEqual(contexts);
 });

@@ -3,6 +3,7 @@ import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import {
   heededDistributions,
   INTERNAL_POLICY,
+  ipFamilies,
   isOn,
   isTunnel,
   leftToKubeProxy,
@@ -32,7 +33,10 @@ export interface ServiceCluster extends Target {
   /** Whether its agents heed the internalTrafficPolicy of Services. */
   heedsInternalPolicy: boolean;
   /** What else it is set to, as far as its Services hang on it. */
-  settings: Pick<ClusterServices, 'tunnels' | 'keptFor' | 'kubeProxyServes' | 'heedsDistributions' | 'mirrors'>;
+  settings: Pick<
+    ClusterServices,
+    'podFamilies' | 'tunnels' | 'keptFor' | 'kubeProxyServes' | 'heedsDistributions' | 'mirrors'
+  >;
 }
 
 /** Hears of a cluster that cannot be read, and is left out then. */
@@ -105,6 +109,7 @@ export async function readServiceCluster(target: Target): Promise<ServiceCluster
     // Agents that may not be read are taken to heed it.
     heedsInternalPolicy: isOn(data, INTERNAL_POLICY, true) || image === undefined || !obeysInternalPolicyOption(image),
     settings: {
+      podFamilies: ipFamilies(data),
       tunnels: isTunnel({ ciliumConfig: data }),
       keptFor: await readKeptFor(target, data, image),
       kubeProxyServes: leftToKubeProxy(data, image),

@@ -1,3 +1,4 @@
+import { ipFamilies } from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { firstOf } from '../counted.ts';
@@ -93,6 +94,7 @@ export function globalServicesIn(snapshot: ClusterSnapshot): ClusterServices | u
       context,
       cluster: clusterNameOf(snapshot),
       globalByDefault: isGlobalByDefault(ciliumConfig, agent?.image),
+      podFamilies: ipFamilies(ciliumConfig),
       ...(mirrorsOthers(ciliumConfig) ? { mirrors: true } : {}),
       peers: configuredPeers(snapshot),
       ...globalServices,

@@ -1,10 +1,11 @@
 import { firstOf } from '../counted.ts';
-import { pairsOf } from '../pairs.ts';
+import { groupBy, pairsOf } from '../pairs.ts';
 import type { Step } from '../plan/plan.ts';
 import { makeNamespaceGlobal, readSharing } from './annotations.ts';
 import { isPublished } from './backends.ts';
+import { differenceWords, hasApart, isDifference } from './differences.ts';
 import type { ClusterServices } from './service-facts.ts';
-import { serviceFacts, serviceKey, unreadPeers, usedOnceDialled } from './services.ts';
+import { joinServices, serviceFacts, serviceKey, unreadPeers, usedOnceDialled } from './services.ts';
 import { inputOf } from './uses.ts';
 
 /** What a global Service does not do, or does besides, once steps are carried out. */
@@ -38,7 +39,7 @@ export function outlook(
   others: readonly ClusterServices[],
 ): Remark[] {
   const global = steps.filter(({ wanted, before }) => isGlobal(wanted ?? before));
-  return global.flatMap((step) => {
+  const remarks = global.flatMap((step) => {
     const of = clusters.find(({ context }) => context === step.cluster);
     if (!of) return [];
     const key = keyOf(step);
@@ -49,6 +50,25 @@ export function outlook(
       ...(isGlobal(step.before) ? [] : joining(after, key, [...clusters, ...others], clusters)),
     ];
   });
+  return [...remarks, ...[...groupBy(global, keyOf)].flatMap(([key, of]) => differencesIn(clusters, of, key))];
+}
+
+/** In what the clusters' definitions of a Service differ once it is written. */
+function differencesIn(clusters: readonly ClusterServices[], steps: readonly Step[], key: string): Remark[] {
+  const after = clusters.map((of) => {
+    const { services, ...more } = steps.reduce(
+      (one, step) => (step.cluster === of.context ? withStep(one, step) : one),
+      of,
+    );
+    const facts = services.get(key);
+    return { ...more, services: new Map(facts ? [[key, facts]] : []) };
+  });
+  return joinServices(after).flatMap((service) =>
+    service.warnings.filter(isDifference).map((warning): Remark => {
+      const { message, ...words } = differenceWords(warning, service);
+      return { says: `${key}: ${message}`, ...words, isInVain: hasApart(warning) };
+    }),
+  );
 }
 
 /** What goes for clusters that are to share a Service and of which none dials another. Where some do, the rest may be as it is meant. */

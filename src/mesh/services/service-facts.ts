@@ -69,6 +69,8 @@ export interface ClusterServices {
   nodes?: readonly string[] | undefined;
   /** They may not be listed, and it hangs on them. */
   nodesUnseen?: true | undefined;
+  /** The families of addresses that its pods have; absent where that was not looked at. */
+  podFamilies?: readonly (4 | 6)[] | undefined;
   /** Whether Cilium wraps its packets to other nodes; absent where that was not looked at. */
   tunnels?: boolean | undefined;
   /** Whose requests kube-proxy serves there, of which Cilium knows nothing; absent where that was not looked at. */

@@ -37,6 +37,8 @@ export interface ServiceWarning {
   values?: Readonly<Record<string, string>> | undefined;
   /** Of values that Cilium does not know: what mends them. */
   mends?: readonly ValueMend[] | undefined;
+  /** Of `families-differ`: the clusters in which pods have addresses of both families, as far as that was looked at. */
+  able?: readonly string[] | undefined;
   /** Clusters that were not read, on whose Services it hangs too. */
   unread?: readonly string[] | undefined;
   /** Clusters of which nobody could see to whom they are connected: others may be among those on whose Services it hangs. */

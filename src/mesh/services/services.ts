@@ -93,7 +93,10 @@ function joinService(clusters: readonly ClusterServices[], key: string): MeshSer
   const unread = new Map(clusters.map((of) => [of.cluster, of.peers && unreadPeers(of, clusters)]));
   const [serviceImport] = clusters.flatMap(({ services }) => services.get(key)?.serviceImport ?? []);
   const service = { namespace, name, ...(serviceImport === undefined ? {} : { serviceImport }) };
-  const warnings = warningsOf(service, joined, annotationsOf(clusters, key), unread);
+  const able = clusters.flatMap(({ cluster, podFamilies = [4, 6] }) => (podFamilies.length > 1 ? [cluster] : []));
+  const warnings = warningsOf(service, joined, annotationsOf(clusters, key), unread).map((warning) =>
+    warning.id === 'families-differ' ? { ...warning, able } : warning,
+  );
   return { ...service, clusters: joined, warnings };
 }
 

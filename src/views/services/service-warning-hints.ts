@@ -8,25 +8,6 @@ import type { ServiceDefinition } from '../../mesh/services/service-facts.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { KnownValues, ValueMend } from '../../mesh/services/value-mends.ts';
 
-/** The commands by which a Service gets addresses of all the families that its cluster has. */
-export function bothFamilies(service: MeshService, values: Readonly<Record<string, string>>): string {
-  const ofOne = Object.entries(values).filter(([, families]) => !families.includes(','));
-  return patchIn(
-    service,
-    ofOne.map(([cluster]) => cluster),
-    { ipFamilyPolicy: 'PreferDualStack' },
-  );
-}
-
-/** The commands that change a Service's spec in some of the clusters. */
-export function patchIn({ namespace, name, clusters }: MeshService, those: readonly string[], spec: object): string {
-  const patch = JSON.stringify({ spec });
-  return clusters
-    .filter(({ cluster }) => those.includes(cluster))
-    .map(({ context }) => kubectlCommand({ context, namespace }, ['patch', 'service', name, '--patch', patch]))
-    .join(' && ');
-}
-
 /** The commands that list a Service's EndpointSlices, with their ports, in some of the clusters. */
 export function endpointSlicesIn({ namespace, name, clusters }: MeshService, those: readonly string[]): string {
   return clusters

@@ -1,6 +1,13 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { enumerated } from '../../mesh/counted.ts';
 import { makeNamespaceGlobal } from '../../mesh/services/annotations.ts';
+import {
+  byCluster,
+  type DifferenceId,
+  differenceWords,
+  isDifference,
+  patchIn,
+} from '../../mesh/services/differences.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
 import { whence } from '../../mesh/services/unbalanced.ts';
@@ -11,10 +18,8 @@ import {
   agreementHint,
   aliasHint,
   annotate,
-  bothFamilies,
   endpointSlicesIn,
   mendingHint,
-  patchIn,
   renamingHint,
   within,
 } from './service-warning-hints.ts';
@@ -32,9 +37,14 @@ interface Words {
 
 /** A warning with its words, for `-o json`. */
 export function warningData(warning: ServiceWarning, service: MeshService): WarningData {
-  const { message, hint } = WORDS[warning.id](warning, service);
-  const { mends: _mends, ...data } = warning;
+  const { message, hint } = wordsOf(warning, service);
+  const { mends: _mends, able: _able, ...data } = warning;
   return { ...data, message, ...(hint ? { hint } : {}) };
+}
+
+function wordsOf(warning: ServiceWarning, service: MeshService): Words {
+  if (isDifference(warning)) return differenceWords(warning, service);
+  return WORDS[warning.id as Exclude<ServiceWarningId, DifferenceId>](warning, service);
 }
 
 /** One line for a warning, one for what to do about it. */
@@ -58,7 +68,9 @@ function orRemove(
   return unread.length + unseen.length > 0 ? '' : `; or ${when}: ${annotate(service, '--remove')}`;
 }
 
-const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service: MeshService) => Words>> = {
+const WORDS: Readonly<
+  Record<Exclude<ServiceWarningId, DifferenceId>, (warning: ServiceWarning, service: MeshService) => Words>
+> = {
   'one-cluster': ({ clusters, ...warning }, service) => ({
     message: `is defined in ${enumerated(clusters)} only${asFarAsKnown(warning)}: no other cluster can ask for it or add backends`,
     hint: `So that the other clusters have it too: ${annotate(service, '--create-missing')}${orRemove(warning, `if it is meant for ${enumerated(clusters)} only`, service)}`,
@@ -69,16 +81,6 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   'annotations-differ': ({ values = {} }, service) => ({
     message: `the clusters' annotations differ: ${byCluster(values)}`,
     hint: agreementHint(service),
-  }),
-  'ports-differ': ({ values = {} }) => ({
-    message: `the clusters' ports differ: ${byCluster(values, 'none')}; what another cluster has behind a port of another name or protocol is not used`,
-    hint: 'Give the ports the same names and protocols in each cluster.',
-  }),
-  'port-numbers-differ': ({ values = {} }) => ({
-    message: `the clusters' port numbers differ: ${byCluster(values)}; each cluster's pods ask for its own number`,
-  }),
-  'selectors-differ': ({ values = {} }) => ({
-    message: `the clusters' selectors differ: ${byCluster(values, 'none')}`,
   }),
   'legacy-annotations': ({ clusters }, service) => ({
     message: `${enumerated(clusters)} ${clusters.length === 1 ? 'uses' : 'use'} the older annotation names io.cilium/…, which a newer name beside them overrides`,
@@ -91,10 +93,6 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   'unknown-value': ({ values = {}, mends }, service) => ({
     message: `Cilium does not know these values, and takes them for false, or none: ${byCluster(values)}`,
     hint: mendingHint(service, mends),
-  }),
-  'families-differ': ({ values = {} }, service) => ({
-    message: `its addresses are of other families in other clusters, and backends are used over their own family only: ${byCluster(values)}`,
-    hint: `In clusters that have both families, give it both: ${bothFamilies(service, values)}`,
   }),
   'namespace-not-global': ({ clusters }, { namespace, clusters: all }) => ({
     message: `namespace ${namespace} is not global in ${enumerated(clusters)}: the other clusters get no backends from there`,
@@ -164,10 +162,4 @@ function asFarAsKnown({ unread = [], unseen = [] }: Pick<ServiceWarning, 'unread
   const besides = unseen.length > 0 ? [`what ${enumerated(unseen)} may be connected to besides`] : [];
   const missing = enumerated([...unread, ...besides]);
   return missing ? `, as far as is known without ${missing}` : '';
-}
-
-function byCluster(values: Readonly<Record<string, string>>, empty = '-'): string {
-  return Object.entries(values)
-    .map(([cluster, value]) => `${cluster} (${value || empty})`)
-    .join(', ');
 }
