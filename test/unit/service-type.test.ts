@@ -20,6 +20,9 @@ const nodesOf = (...providerIds: (string | undefined)[]) =>
     podCidrs: [],
   }));
 
+const BOTH = { 'cluster-name': 'one', 'cluster-id': '1', 'enable-ipv6': 'true' };
+const SIX = { ...BOTH, 'enable-ipv4': 'false' };
+
 describe('detectServiceExposure', () => {
   it.each([
     ['gce://project/zone/node', 'networking.gke.io/load-balancer-type', 'Internal'],
@@ -33,6 +36,52 @@ describe('detectServiceExposure', () => {
     expect(exposure.type).toBe('LoadBalancer');
     expect(exposure.annotations[annotation]).toBe(value);
     expect(exposure.warning).toBeUndefined();
+  });
+
+  const IP_TYPE = 'service.beta.kubernetes.io/aws-load-balancer-ip-address-type';
+  const TARGETS = 'service.beta.kubernetes.io/aws-load-balancer-nlb-target-type';
+  it.each<[string, string, Parameters<typeof snapshotOf>[0], string | undefined, string | undefined]>([
+    ['IPv4', 'aws:///a/i-1', {}, undefined, undefined],
+    ['IPv6 alone', 'aws:///a/i-1', { ciliumConfig: SIX }, 'dualstack', undefined],
+    ['IPv6 alone, elsewhere', 'gce://a', { ciliumConfig: SIX }, undefined, undefined],
+    [
+      'IPv6, by pods with addresses of the VPC',
+      'aws:///a/i-1',
+      { ciliumConfig: { ...SIX, 'cni-chaining-mode': 'aws-cni' } },
+      'dualstack',
+      'ip',
+    ],
+    [
+      'both, and Services of IPv6 first',
+      'aws:///a/i-1',
+      { ciliumConfig: BOTH, serviceCidrs: ['fd00::/108', '10.96.0.0/16'] },
+      'dualstack',
+      undefined,
+    ],
+    [
+      'both, and Services of IPv4 first',
+      'aws:///a/i-1',
+      { ciliumConfig: BOTH, serviceCidrs: ['10.96.0.0/16', 'fd00::/108'] },
+      undefined,
+      undefined,
+    ],
+    [
+      'both, and a Service of IPv6',
+      'aws:///a/i-1',
+      { ciliumConfig: BOTH, live: [serviceObject({ type: 'LoadBalancer', ipFamilies: ['IPv6'] })] },
+      'dualstack',
+      undefined,
+    ],
+    [
+      'both, and a Service of IPv4',
+      'aws:///a/i-1',
+      { ciliumConfig: BOTH, live: [serviceObject({ type: 'LoadBalancer', ipFamilies: ['IPv4'] })] },
+      undefined,
+      undefined,
+    ],
+  ])('of a cluster with %s the load balancer gets the families of the Service', (_what, id, more, type, targets) => {
+    const { annotations } = detectServiceExposure(snapshotOf({ nodes: nodesOf(id), ...more }));
+    expect([annotations[IP_TYPE], annotations[TARGETS]]).toEqual([type, targets]);
   });
 
   it.each([['kind://docker/a/b'], ['minikube://a'], ['metal3://a'], [undefined]])(

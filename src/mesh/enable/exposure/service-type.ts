@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { type OptionPlace, optionName, optionWith } from '../option-name.ts';
+import { ipv6Annotations } from './ipv6-annotations.ts';
 import { loadBalancerCapabilities } from './load-balancer-capability.ts';
 import { platformEvidence, platformOfContextName, unknownSchemes } from './platforms.ts';
 
@@ -70,7 +71,7 @@ export function detectServiceExposure(snapshot: ClusterSnapshot, place: OptionPl
     const isPublic = Object.keys(platform.privateAnnotations).length === 0;
     return {
       type: 'LoadBalancer',
-      annotations: platform.privateAnnotations,
+      annotations: { ...platform.privateAnnotations, ...ipv6Annotations(platform, snapshot) },
       evidence: seen,
       ...(isPublic ? { warning: `load balancers of ${platform.name} are public; close them by a firewall` } : {}),
     };
