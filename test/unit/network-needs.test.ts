@@ -58,6 +58,7 @@ describe('networkNeeds: what carries packets', () => {
   });
 
   const DUAL = { 'enable-ipv6': 'true' };
+  const OVER_IPV6 = { ...DUAL, 'underlay-protocol': 'ipv6' };
   const SIX = { 'enable-ipv4': 'false', 'enable-ipv6': 'true' };
   const BOTH = 'health 4+6';
   // Of the family in which nothing of pods travels, only the report of cilium-health hangs on it.
@@ -65,11 +66,15 @@ describe('networkNeeds: what carries packets', () => {
   it.each([
     ['IPv4 alone', {}, {}, ['tunnel 4', 'health 4']],
     ['both: the tunnel is over IPv4', DUAL, DUAL, ['tunnel 4', ...OVER_4]],
+    // To pods as their own cluster says, to nodes as who sends is set.
+    ['both, and the tunnel over IPv6', OVER_IPV6, OVER_IPV6, ['tunnel 6', 'health 6', 'health 4?']],
+    ['both, and the tunnel over IPv6 here', OVER_IPV6, DUAL, ['tunnel 4', 'tunnel 6', BOTH]],
+    ['both, and the tunnel over IPv6 there', DUAL, OVER_IPV6, ['tunnel 6', 'tunnel 4', BOTH]],
     [
-      'both, and the tunnel over IPv6',
-      { ...DUAL, 'underlay-protocol': 'ipv6' },
-      DUAL,
-      ['tunnel 6', 'health 6', 'health 4?'],
+      'the same with ESP around it',
+      { ...DUAL, ...IPSEC },
+      { ...OVER_IPV6, ...IPSEC },
+      ['tunnel 6?', 'tunnel 4?', 'ipsec 6+4', BOTH],
     ],
     ['both, and the tunnel as it comes', { ...DUAL, 'underlay-protocol': 'auto' }, DUAL, ['tunnel 4', ...OVER_4]],
     ['IPv6 alone', SIX, SIX, ['tunnel 6', 'health 6']],
@@ -105,7 +110,7 @@ describe('networkNeeds: what carries packets', () => {
   });
 
   // What upstream's own test of it tries (pkg/wireguard/agent, `TestAgent_PeerEndpointSelection`), and the versions that took IPv4 in any case.
-  const OVER_6 = { ...DUAL, ...WIREGUARD, 'underlay-protocol': 'ipv6' };
+  const OVER_6 = { ...OVER_IPV6, ...WIREGUARD };
   it.each([
     ['a tunnel over IPv6, to nodes of both', OVER_6, [4, 6], 'v1.20.0', 6],
     ['to nodes of IPv4 alone', OVER_6, [4], 'v1.20.0', 4],

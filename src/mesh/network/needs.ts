@@ -130,7 +130,7 @@ function trafficNeeds(client: ClusterSnapshot, server: ClusterSnapshot): Network
   if (!config) return [];
   const protocol = tunnelProtocol(config);
   const shared = sharedFamilies(config, server.ciliumConfig ?? {});
-  const underlay = [underlayFamily(config)];
+  const underlay = tunnelFamilies(config, server);
   const nodes = { from: 'nodes', to: 'nodes' } as const;
   const encrypted = encryption(config);
   const name = protocol === 'geneve' ? 'Geneve' : 'VXLAN';
@@ -146,15 +146,17 @@ function trafficNeeds(client: ClusterSnapshot, server: ClusterSnapshot): Network
       : esp === 'outside'
         ? `ESP has pods' packets in ${name} inside; Cilium before ${minorOf(ESP_OUTSIDE_SINCE)} sends it bare`
         : `pods' packets travel in ${name}`;
-    needs.push({
-      kind: 'tunnel',
-      protocol: 'udp',
-      ...(port ? { port } : {}),
-      ...nodes,
-      families: underlay,
-      required: esp !== 'outside',
-      why,
-    });
+    for (const family of underlay) {
+      needs.push({
+        kind: 'tunnel',
+        protocol: 'udp',
+        ...(port ? { port } : {}),
+        ...nodes,
+        families: [family],
+        required: esp !== 'outside',
+        why,
+      });
+    }
   }
   if (isWireguard) {
     const why = "pods' packets travel in WireGuard";
@@ -179,6 +181,15 @@ function trafficNeeds(client: ClusterSnapshot, server: ClusterSnapshot): Network
     needs.push({ kind: 'pod-to-pod', protocol: 'all', families: shared, ...pods, required: true, why });
   }
   return needs;
+}
+
+/**
+ * In which families the packets of a tunnel are sent to another cluster: to its pods, that which its own tunnels are in, for it tells at
+ * which address of its nodes they are (pkg/node, `GetCiliumEndpointNodeIP`; pkg/ipcache/kvstore.go takes it as it is told); to its nodes,
+ * that of the tunnels of who sends (pkg/node/manager, `NodeUpdated`).
+ */
+function tunnelFamilies(config: CiliumConfig, { ciliumConfig = config }: ClusterSnapshot): (4 | 6)[] {
+  return [...new Set([underlayFamily(ciliumConfig), underlayFamily(config)])];
 }
 
 /**

@@ -77,7 +77,8 @@ export function onTheWire(store: Store, packet: Packet, peer?: Store): Packet | 
     };
   }
   const port = tunnelPort(config);
-  const family = port === undefined ? packet.family : tunnelFamily(config);
+  // A pod is at the address of its node that its own cluster says (pkg/node, `GetCiliumEndpointNodeIP`).
+  const family = port === undefined ? packet.family : tunnelFamily(peer ? ciliumConfigOf(peer) : config);
   const isInside = port !== undefined && version !== undefined && compareMinors(version, ESP_OUTSIDE_SINCE) < 0;
   if (encryption(config) === 'IPsec' && !isInside) return { from, to, family, protocol: 'esp', size };
   return port === undefined ? packet : { from, to, family, protocol: 'udp', port, size };
