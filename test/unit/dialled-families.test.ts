@@ -5,6 +5,7 @@ import { PEER_CHECKS } from '../../src/mesh/checks/peers.ts';
 import { runChecksByMesh } from '../../src/mesh/checks/shared/by-mesh.ts';
 import { familyOf } from '../../src/mesh/cilium/cidr.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { unnamedContext } from '../../src/mesh/command-line.ts';
 import { planDirection } from '../../src/mesh/connect/direction.ts';
 import { asMember } from '../../src/mesh/connect/member.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
@@ -135,5 +136,11 @@ describe('where one cluster is dialled by another', () => {
   it('a cluster that has no address of the family is told no Service that could get one', () => {
     const hint = connecting(cluster(1, { pods: [4] }), cluster(2, { pods: [6], service: [ADDRESS[6]] }));
     expect(hint).toMatch(/^The pods of mesh-2 have no addresses of IPv4, /);
+    // What is typed in another owner's cluster is not known here.
+    const theirs = asMember({ ...cluster(2, { pods: [4, 6] }), context: unnamedContext('mesh-2') });
+    const invited = { ...theirs, endpoints: [{ host: ADDRESS[6], port: 2379 }] };
+    expect(() => planDirection(asMember(cluster(1, { pods: [4] })), invited, { now: NOW })).toThrow(
+      expect.objectContaining({ hint: expect.stringMatching(/^Have the owner of "mesh-2" .* and invite again\.$/) }),
+    );
   });
 });

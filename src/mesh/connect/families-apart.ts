@@ -5,7 +5,7 @@ import { familyOf } from '../cilium/cidr.ts';
 import { ipFamilies } from '../cilium/datapath.ts';
 import { familiesOfNodes } from '../cilium/node-addresses.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand } from '../command-line.ts';
+import { connectCommand, ownedElsewhere } from '../command-line.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
@@ -61,6 +61,8 @@ function mendOf(
   const own = ipFamilies(server.ciliumConfig ?? {});
   if (!families.some((family) => own.includes(family)))
     return `The pods of ${peer} have no addresses of ${wanted}, so its Service cannot get one either: give both clusters a family in common.`;
+  if (ownedElsewhere(server.context) !== undefined)
+    return `Have the owner of "${peer}" give its Service addresses of ${wanted} too (spec.ipFamilyPolicy: PreferDualStack), and invite again.`;
   return `Have the Service of ${peer} take addresses of ${wanted} too, where its cluster is dual-stack: ${dualStackCommand(server.context, service)} && ${connect}`;
 }
 
