@@ -176,7 +176,7 @@ describe('checks of the network', () => {
   ] as const)('routes to pods with IPv6: %s', (_what, routes, expected) => {
     const input = inputOf(observed({ routes }), { ciliumConfig: config(1, { ...NATIVE, 'enable-ipv6': 'true' }) });
     const [one, two] = input.clusters as [ClusterSnapshot, ClusterSnapshot];
-    const six = { ...two, ciliumPodCidrs: ['fd00:2::/64'] };
+    const six = { ...two, ciliumConfig: config(2, { 'enable-ipv6': 'true' }), ciliumPodCidrs: ['fd00:2::/64'] };
     expect(severities('native-routes', { ...input, clusters: [one, six] })).toEqual(expected);
   });
 
