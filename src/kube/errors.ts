@@ -230,6 +230,15 @@ function notFound(action: ApiAction, status: KubeStatus | undefined, fail: Fail)
   if (kind === 'namespaces' && name && name === action.namespace) {
     return fail('NotFound', `namespace ${name} does not exist`, 'Name another one with -n, or create it.');
   }
+  // What a kubelet is asked for (exec, log, portforward) is answered so where the pod is there and its Node is not (seen with Kubernetes 1.36).
+  if (name && action.resource?.startsWith('pods/') && !action.target.endsWith(`/${name}`)) {
+    const see = kubectlCommand({ context: action.context }, ['get', 'nodes', '-o', 'wide']);
+    return fail(
+      'NotFound',
+      `${action.target} is on Node ${name}, which does not exist`,
+      `Such a pod looks ready for a while, and is removed then; the next one needs a node that is there: ${see}`,
+    );
+  }
   if (name) return fail('NotFound', `${action.target} does not exist`);
   // Without a name in the answer it is the kind that is not served, e.g. because its CRD is missing.
   const group = action.apiGroup ? ` in API group ${action.apiGroup}` : '';

@@ -211,6 +211,17 @@ describe('404', () => {
     });
   });
 
+  test.each(['pods/exec', 'pods/log', 'pods/portforward'])('the node of a pod that is there (%s)', (resource) => {
+    const on = { ...action, resource, target: 'Pod kube-system/apiserver-1' };
+    const status = failure(404, 'NotFound', 'pods "node-1" not found', { kind: 'pods', name: 'node-1' });
+    expect(refused(404, status, { on })).toMatchObject({
+      message: 'context "c1": Pod kube-system/apiserver-1 is on Node node-1, which does not exist',
+      hint: expect.stringMatching(/: kubectl --context c1 get nodes -o wide$/),
+    });
+    const gone = failure(404, 'NotFound', 'pods "apiserver-1" not found', { kind: 'pods', name: 'apiserver-1' });
+    expect(refused(404, gone, { on }).message).toBe('context "c1": Pod kube-system/apiserver-1 does not exist');
+  });
+
   test('the namespace', () => {
     const status = failure(404, 'NotFound', 'namespaces "kube-system" not found', {
       kind: 'namespaces',
