@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { requireOwnIdentity, settleIdentity } from '../../src/mesh/apiserver/pod-marks.ts';
+import { podMarks, requireOwnIdentity, settleIdentity } from '../../src/mesh/apiserver/pod-marks.ts';
+import { POD_CLUSTER_ANNOTATION } from '../../src/mesh/apiserver/recorded-identity.ts';
 import { ciliumMissing } from '../../src/mesh/cilium/cilium-missing.ts';
 import { checkClusterName } from '../../src/mesh/cilium/cluster-name.ts';
 import { checkClusterId, requireIdentity } from '../../src/mesh/cilium/identity.ts';
@@ -94,6 +95,26 @@ function setUpAsTwo(ciliumConfig: Record<string, string> | undefined, mark: 'pod
   const tlsSecrets = new Map([['clustermesh-apiserver-admin-cert', admin]]);
   return snapshotOf({ context: 'eks', ciliumConfig, live: [deployment], tlsSecrets });
 }
+
+describe('pods that have no mark of their cluster', () => {
+  const marks = (servedId: number | undefined, mark: 'pods' | 'certificate', name = 'mesh-2') => {
+    const snapshot = { ...setUpAsTwo({ 'cluster-name': name, 'cluster-id': '2' }, mark), servedId };
+    return podMarks({
+      ...{ snapshot, identity: { name, id: 2 }, certificates: [], ca: undefined },
+      ...{ replacesCa: false, now: new Date(0) },
+    })[POD_CLUSTER_ANNOTATION];
+  };
+
+  it.each([
+    ['are not replaced for one where they run as they shall', 2, 'certificate', 'mesh-2', undefined],
+    ['get one where their etcd has another id', 3, 'certificate', 'mesh-2', 'mesh-2/2'],
+    ['get one where no etcd tells', undefined, 'certificate', 'mesh-2', 'mesh-2/2'],
+    ['get one where they have another name', 2, 'certificate', 'west', 'west/2'],
+    ['keep the one that they have', undefined, 'pods', 'mesh-2', 'mesh-2/2'],
+  ] as const)('%s', (_what, servedId, mark, name, wanted) => {
+    expect(marks(servedId, mark, name)).toBe(wanted);
+  });
+});
 
 const PUT_BACK = "kubectl --context eks -n kube-system patch configmap cilium-config --type merge --patch '";
 const gke = snapshotOf({ context: 'gke', ciliumConfig: { 'cluster-name': 'mesh-1', 'cluster-id': '1' } });

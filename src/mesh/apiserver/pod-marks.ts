@@ -246,15 +246,17 @@ export interface PodMarksInput {
 
 /**
  * The marks that a cluster's pods shall have. Pods that somebody else's tool describes get one only where they have to be
- * replaced: they would restart for nothing.
+ * replaced: they would restart for nothing. So would those of a version of meshctl that set no mark of the cluster, where its etcd
+ * says that they run as they shall.
  */
 export function podMarks(input: PodMarksInput): Readonly<Record<string, string>> {
   const { snapshot, identity, ca = 'new', replacesCa } = input;
   const deployment = apiserverDeployment(snapshot);
   const foreign = foreignOwner(deployment) !== undefined;
   const marksCa = !foreign || replacesCa || podCaMark(deployment) !== undefined;
+  const runsAsSaid = snapshot.servedId === identity.id && formerName(snapshot, identity) === undefined;
   const marksCluster =
-    !foreign || formerName(snapshot, identity) !== undefined || podIdentity(deployment) !== undefined;
+    podIdentity(deployment) !== undefined || (foreign ? formerName(snapshot, identity) !== undefined : !runsAsSaid);
   const restarted = restartOf(input, deployment);
   return {
     ...(marksCa ? { [POD_CA_ANNOTATION]: ca } : {}),
