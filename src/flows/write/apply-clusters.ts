@@ -21,8 +21,9 @@ export interface ClusterWriter {
   /** Those that were carried out, `keep` included. */
   readonly steps: readonly Step[];
   /**
-   * Applies each cluster's steps in their order, clusters in parallel, then does `after` where something changed. All of
-   * it has ended when it throws, so that nothing is written after the rollback.
+   * Applies each cluster's steps in their order, clusters in parallel, then does `after` where something changed. Once one fails,
+   * none is begun any more: nothing of it is to stand. All of it has ended when it throws, so that nothing is written after the
+   * rollback.
    */
   write(
     steps: readonly Step[],
@@ -78,11 +79,18 @@ export function createClusterWriter(
     steps: done,
     async write(steps, ready, after) {
       const contexts = [...new Set(steps.map(({ cluster }) => cluster))];
+      let hasFailed = false;
       const work = contexts.map((context) => {
         const target = byContext.get(context);
         if (!target) throw new MeshctlError('Bug', `context "${context}" takes no part in this`);
         const own = steps.filter(({ cluster }) => cluster === context);
-        return limit(() => writeCluster(target, own, ready, after));
+        return limit(async () => {
+          if (hasFailed) return;
+          await writeCluster(target, own, ready, after).catch((error: unknown) => {
+            hasFailed = true;
+            throw error;
+          });
+        });
       });
       await allOrFirstError(work, flow.progress);
     },
