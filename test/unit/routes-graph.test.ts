@@ -3,7 +3,7 @@ import { isComplete, type NodeRoute, type RouteToPods, readRoutes, routeTo } fro
 import type { MeshGraph } from '../../src/mesh/status/mesh-graph.ts';
 import { routesNotes, routesText } from '../../src/views/checks/routes-view.ts';
 import { svgOf } from '../../src/views/status/graph-svg.ts';
-import { dotOf, mermaidOf } from '../../src/views/status/graph-text.ts';
+import { dotOf, mermaidOf, mermaidWarning } from '../../src/views/status/graph-text.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 
 const ROUTES: readonly NodeRoute[] =
@@ -190,6 +190,20 @@ describe('pictures', () => {
         '  linkStyle 1 stroke:#2da44e,stroke-width:2px',
       ].join('\n'),
     );
+  });
+
+  it('Mermaid: more than it draws by default is said, with what has no such limit', () => {
+    const meshOf = (size: number): MeshGraph => {
+      const ids = Array.from({ length: size }, (_, index) => `mesh-${index + 1}`);
+      const edges = ids.flatMap((from) =>
+        ids.flatMap((to) => (from === to ? [] : [{ from, to, state: 'ok' as const, label: '300/300' }])),
+      );
+      return { title: 'Cluster Mesh', nodes: ids.map((id) => ({ id, label: id, detail: '', known: true })), edges };
+    };
+    const warningOf = (graph: MeshGraph) => mermaidWarning(mermaidOf(graph), graph.edges.length);
+    expect(warningOf(meshOf(22))).toBeUndefined();
+    expect(warningOf(meshOf(23))).toMatch(/has 506 edges .+: -o svg and -o dot have no such limit$/);
+    expect(mermaidWarning('x'.repeat(50_001), 1)).toContain('50001 characters');
   });
 
   it.each([

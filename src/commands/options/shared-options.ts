@@ -107,7 +107,7 @@ export const parallel = (what: string, standard: number) =>
   }) as const satisfies OptionSpec;
 
 /** For commands that ask agents. */
-export const PARALLEL_AGENTS = parallel('agents asked at the same time', 50);
+export const PARALLEL_AGENTS = parallel('agents of each cluster asked at the same time', 50);
 
 export const NODE_TIMEOUT = {
   flags: '--node-timeout <duration>',

@@ -20,6 +20,15 @@ export function mermaidOf({ nodes, edges }: MeshGraph): string {
   return ['flowchart LR', ...lines, ...arrows, ...styles].join('\n');
 }
 
+/** What Mermaid draws unless it is configured to draw more (`maxEdges` and `maxTextSize`): of more it shows an error in place of the picture. */
+const MERMAID_DRAWS = { edges: 500, characters: 50_000 };
+
+/** Whether a flowchart is more than Mermaid draws by default, as a warning with the way out. */
+export function mermaidWarning(flowchart: string, edges: number): string | undefined {
+  if (edges <= MERMAID_DRAWS.edges && flowchart.length <= MERMAID_DRAWS.characters) return undefined;
+  return `this flowchart has ${edges} edges and ${flowchart.length} characters, and Mermaid draws ${MERMAID_DRAWS.edges} and ${MERMAID_DRAWS.characters} unless it is configured to: -o svg and -o dot have no such limit`;
+}
+
 /** A Graphviz digraph. */
 export function dotOf({ title, nodes, edges }: MeshGraph): string {
   const text = dotText;

@@ -7,7 +7,7 @@ import { graphOfStatus, type MeshGraph } from '../../../mesh/status/mesh-graph.t
 import { evaluateMesh } from '../../../mesh/status/mesh-status.ts';
 import { printable } from '../../../views/printable.ts';
 import { svgOf } from '../../../views/status/graph-svg.ts';
-import { dotOf, mermaidOf } from '../../../views/status/graph-text.ts';
+import { dotOf, mermaidOf, mermaidWarning } from '../../../views/status/graph-text.ts';
 import { meshStatusText } from '../../../views/status/matrix-view.ts';
 import { unseenNotes } from '../../../views/status/status-view.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -32,7 +32,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof GRAPH>)
   const drawing = drawingOf(graph, flags.output);
   if (drawing !== undefined) {
     warnOfMissing(context, unreachable);
-    for (const note of [...warnings, ...unseenNotes(mesh)]) context.progress.warn(note);
+    const tooLarge = flags.output === 'mermaid' ? mermaidWarning(drawing, graph.edges.length) : undefined;
+    for (const note of [...warnings, ...unseenNotes(mesh), ...(tooLarge ? [tooLarge] : [])])
+      context.progress.warn(note);
   }
   return {
     kind: 'MeshGraph',
