@@ -59,7 +59,12 @@ export async function withReachableAddresses(
   client: ClusterClient,
   snapshot: ClusterSnapshot,
 ): Promise<ClusterSnapshot> {
-  if (reachableEndpoints(snapshot) !== undefined || snapshot.nodes.length > 0) return snapshot;
+  return reachableEndpoints(snapshot) === undefined ? withServingNodes(client, snapshot) : snapshot;
+}
+
+/** A snapshot with its nodes, if it has none yet, and which of them have a pod that serves; as it is where they may not be read. */
+export async function withServingNodes(client: ClusterClient, snapshot: ClusterSnapshot): Promise<ClusterSnapshot> {
+  if (snapshot.nodes.length > 0) return snapshot;
   const [nodes, apiserverPods] = await Promise.all([
     readNodesIfAllowed(client),
     unlessForbidden(readApiserverPods(client, snapshot.namespace)),

@@ -80,6 +80,25 @@ it('is no fault to status and check either, unless nobody can say whether it is 
   expect(check?.stdout).toContain('peers-endpoint');
 });
 
+it('is none at the node port of its load balancer either, also where nobody can say whether it is the same etcd', async () => {
+  const { meshctl, one, two, sandbox } = mesh;
+  const service = found(one.store.get(refs.service('clustermesh-apiserver')), 'its Service');
+  const [{ nodePort } = { nodePort: 0 }] = (service.spec as { ports: { nodePort: number }[] }).ports;
+  const alias = { ips: ['172.18.1.11'], ports: [nodePort], in: 'file' as const };
+  setSecret(two, 'cilium-kvstoremesh', {
+    'mesh-1': remotePeerFile('mesh-1', { addresses: [`mesh-1.mesh.cilium.io:${nodePort}`], alias } as never, 'mesh-1.'),
+  });
+  await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
+  const restore = setSecretAside(one, 'clustermesh-apiserver-local-cert');
+  const seen = await Promise.all(
+    ['status', 'check'].map((command) => meshctl(`clustermesh ${command} --context mesh-1,mesh-2`.split(' '))),
+  );
+  restore();
+  const [status, check] = seen.map(({ stdout }) => stdout);
+  expect(status).not.toContain('peer-address-gone');
+  expect(check).not.toContain('peers-endpoint');
+});
+
 /** Has a Secret be without its data until it is put back. */
 function setSecretAside(cluster: SandboxCluster, name: string): () => void {
   const ref = refs.secret(name);

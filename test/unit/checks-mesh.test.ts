@@ -1124,3 +1124,34 @@ describe('a peer that is dialled by its name in the mesh', () => {
     expect(severities('peers-endpoint', input)).toEqual([severity]);
   });
 });
+
+describe('a peer that is dialled at a node of its own', () => {
+  const LOCAL = { externalTrafficPolicy: 'Local' };
+  const BY_NODES = { type: 'NodePort' };
+  const SECOND = { name: 'node-2', addresses: [{ type: 'InternalIP', address: '172.18.2.12' }] };
+  const node = (more: Partial<ClusterSnapshot['nodes'][number]> = {}): ClusterSnapshot['nodes'][number] => ({
+    ...{ name: 'node-1', ready: true, labels: {}, addresses: [{ type: 'InternalIP', address: '172.18.2.11' }] },
+    ...{ podCidrs: [], ...more },
+  });
+  const servedBy = (spec: object): KubeObject => {
+    const service = loadBalancerService('10.0.0.2');
+    const ports = [{ port: 2379, nodePort: 32379 }];
+    return { ...service, spec: { ...(service.spec as object), ports, ...spec } };
+  };
+
+  it.each<[what: string, spec: object, nodes: ClusterSnapshot['nodes'], severity: string]>([
+    ['at the node port of a load balancer', {}, [node()], 'pass'],
+    ['at a port that is none of its', { ports: [{ port: 2379, nodePort: 31999 }] }, [node()], 'fail'],
+    ['at a node that is not there any more', {}, [node({ addresses: [] })], 'fail'],
+    ['at a node without a pod that serves, of externalTrafficPolicy: Local', LOCAL, [node({ name: 'other' })], 'fail'],
+    ['where no node may be read', {}, [], 'skip'],
+    ['at a node of a NodePort that is cordoned', BY_NODES, [node({ unschedulable: true }), node(SECOND)], 'pass'],
+  ])('%s', (_what, spec, nodes, severity) => {
+    const text = 'endpoints:\n- https://172.18.2.11:32379\n';
+    const [one] = inputOf({}, { live: [secretObject('cilium-clustermesh', { 'mesh-2': text })] }).clusters;
+    const apiserverPods = [{ name: 'pod-1', node: 'node-1', ready: true }];
+    const two = snapshotOf({ context: 'two', ciliumConfig: config(2), live: [servedBy(spec)], nodes, apiserverPods });
+    const input = { clusters: one ? [one, two] : [], now: NOW, observed: new Map() };
+    expect(severities('peers-endpoint', input)).toEqual([severity]);
+  });
+});

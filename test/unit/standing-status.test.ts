@@ -261,7 +261,12 @@ describe('a peer that is dialled where its Service is not', () => {
 /** The second of them is cordoned. */
 const NODES = snapshotOf().nodes.map((node, index) => (index === 1 ? { ...node, unschedulable: true } : node));
 
-it.each<[what: string, host: string, ids: string[], nodes?: ClusterSnapshot['nodes']]>([
+function balancerAt(nodePort: number): KubeObject {
+  const service = loadBalancerService('203.0.113.7');
+  return { ...service, spec: { ...(service.spec as object), ports: [{ port: 2379, nodePort }] } };
+}
+
+it.each<[what: string, host: string, ids: string[], nodes?: ClusterSnapshot['nodes'], balancer?: KubeObject]>([
   ['an IP address that its Service has not', '203.0.113.8', ['peer-address-gone']],
   // It may well lead there: only a name server tells.
   ['a DNS name', 'mesh-2.example.org', []],
@@ -269,7 +274,11 @@ it.each<[what: string, host: string, ids: string[], nodes?: ClusterSnapshot['nod
   ['a node that is cordoned, and Ready', '10.0.0.2', [], NODES],
   ['a node that is not there any more', '10.0.0.3', ['peer-address-gone'], NODES],
   ['a node, where no node may be read', '10.0.0.3', [], []],
-])('of a connected peer that is dialled at %s, status tells what is known', (_what, host, ids, nodes) => {
+  ['the node port of a load balancer', '10.0.0.1', [], NODES, balancerAt(2379)],
+  ['that of a node that is not there any more', '10.0.0.3', ['peer-address-gone'], NODES, balancerAt(2379)],
+  ['a node port that it has no more', '10.0.0.1', ['peer-address-gone'], NODES, balancerAt(31999)],
+  ['the node port of a load balancer, where no node may be read', '10.0.0.1', [], [], balancerAt(2379)],
+])('of a connected peer that is dialled at %s, status tells what is known', (_what, host, ids, nodes, balancer) => {
   const polled = (context: string, number: number, peer: string, live: readonly KubeObject[]) => {
     const own = { 'cluster-name': `mesh-${number}`, 'cluster-id': String(number) };
     const tally = createTally({
@@ -283,7 +292,7 @@ it.each<[what: string, host: string, ids: string[], nodes?: ClusterSnapshot['nod
   const server = apiserverDeployment({ users: false, kvstoremesh: false });
   const one = polled('one', 1, 'mesh-2', [server, loadBalancerService('203.0.113.6'), dials]);
   const nodePort = serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 2379 }] });
-  const two = polled('two', 2, 'mesh-1', [server, nodes ? nodePort : loadBalancerService('203.0.113.7')]);
+  const two = polled('two', 2, 'mesh-1', [server, balancer ?? (nodes ? nodePort : loadBalancerService('203.0.113.7'))]);
   const [report] = judgeStanding([one, nodes ? { ...two, snapshot: { ...two.snapshot, nodes } } : two], NOW);
   expect(report?.faults.map(({ id }) => id).filter((id) => id.startsWith('peer-address'))).toEqual(ids);
 });

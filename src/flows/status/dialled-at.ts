@@ -1,10 +1,15 @@
-import { isIpAddress, isNodePortUnseen, splitHostPort } from '../../mesh/apiserver/endpoints.ts';
+import {
+  answersAt,
+  isIpAddress,
+  isNodePortUnseen,
+  isNodeUnseen,
+  splitHostPort,
+} from '../../mesh/apiserver/endpoints.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { knownAs } from '../../mesh/peers/concerned-peers.ts';
 import { dialledAddresses } from '../../mesh/peers/file/dialled-addresses.ts';
-import { isDialledAt } from '../../mesh/peers/namesakes.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
-import { withReachableAddresses } from '../../snapshot/nodes.ts';
+import { withServingNodes } from '../../snapshot/nodes.ts';
 import type { Flow, Target } from '../flow.ts';
 import { orWithout } from '../where-it-succeeds.ts';
 
@@ -13,7 +18,8 @@ export type KnownNodes = Map<string, Pick<ClusterSnapshot, 'nodes' | 'apiserverP
 
 /**
  * With the nodes of the clusters behind a NodePort whose addresses tell something: others dial them at an address, or another cluster has
- * the name too. Without nodes no address of theirs is known, so that neither a stale one shows nor which of two of a name is meant.
+ * the name too; and of those behind a load balancer that others dial at its node port. Without nodes no address of theirs is known, so
+ * that neither a stale one shows nor which of two of a name is meant.
  * @param known nodes are read again only where others dial an address that is none of theirs, or are not connected
  */
 export async function withDialledAddresses(
@@ -26,25 +32,26 @@ export async function withDialledAddresses(
     polled.map(async (one) => {
       const { snapshot } = one;
       const target = targets.find(({ client }) => client.context === snapshot.context);
-      if (!target || !isNodePortUnseen(snapshot)) return one;
+      if (!target || snapshot.nodes.length > 0) return one;
       const name = knownAs(snapshot);
       const others = polled.filter((other) => other !== one);
-      const dialling = others.filter((other) => isDialledByAddress(other.snapshot, name));
-      if (dialling.length === 0 && !others.some((other) => knownAs(other.snapshot) === name)) return one;
+      const isByNodes = isNodePortUnseen(snapshot);
+      // A host name tells nothing.
+      const tells = (address: string) =>
+        isIpAddress(splitHostPort(address).host) && (isByNodes || isNodeUnseen(snapshot, address));
+      const dialling = others.filter((other) => dialledAddresses(other.snapshot, name).some(tells));
+      const isShared = isByNodes && others.some((other) => knownAs(other.snapshot) === name);
+      if (dialling.length === 0 && !isShared) return one;
       const kept = known.get(snapshot.context);
       const asKept = kept && { ...snapshot, ...kept };
       const isThere = ({ report, snapshot: client }: PolledCluster, server: ClusterSnapshot) =>
-        isDialledAt(client, name, server) === true && !report.problems.some(({ peer }) => peer === name);
+        dialledAddresses(client, name).some((address) => answersAt(server, address)) &&
+        !report.problems.some(({ peer }) => peer === name);
       if (asKept && dialling.every((other) => isThere(other, asKept))) return { ...one, snapshot: asKept };
-      const read = await orWithout(flow, withReachableAddresses(target.client, snapshot), snapshot);
+      const read = await orWithout(flow, withServingNodes(target.client, snapshot), snapshot);
       const { nodes, apiserverPods } = read;
       if (nodes.length > 0) known.set(snapshot.context, { nodes, apiserverPods });
       return { ...one, snapshot: read };
     }),
   );
-}
-
-/** A host name tells nothing. */
-function isDialledByAddress(client: ClusterSnapshot, peer: string): boolean {
-  return dialledAddresses(client, peer).some((address) => isIpAddress(splitHostPort(address).host));
 }

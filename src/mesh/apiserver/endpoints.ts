@@ -67,13 +67,25 @@ export function answersByNode(
   snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace' | 'nodes'>,
   address: string,
 ): boolean {
+  const { host } = splitHostPort(address);
+  return (
+    isAtNodePort(snapshot, address) &&
+    snapshot.nodes.some(({ ready, addresses }) => ready && addresses.some((one) => one.address === host))
+  );
+}
+
+/** Whether an address has the Service's node port, and no node was read, so that nobody can say whether it is a node's. */
+export function isNodeUnseen(
+  snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace' | 'nodes'>,
+  address: string,
+): boolean {
+  return snapshot.nodes.length === 0 && isAtNodePort(snapshot, address);
+}
+
+function isAtNodePort(snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace'>, address: string): boolean {
   const service = apiserverService(snapshot);
   const { type, ports } = service ? serviceSpec(service) : {};
-  const { host, port } = splitHostPort(address);
-  const isNodes = (type === 'NodePort' || type === 'LoadBalancer') && ports?.[0]?.nodePort === port;
-  return (
-    isNodes && snapshot.nodes.some(({ ready, addresses }) => ready && addresses.some((one) => one.address === host))
-  );
+  return (type === 'NodePort' || type === 'LoadBalancer') && ports?.[0]?.nodePort === splitHostPort(address).port;
 }
 
 /**

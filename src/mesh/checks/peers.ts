@@ -1,5 +1,13 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
-import { type Endpoint, hostPort, isIpAddress, reachableEndpoints, splitHostPort } from '../apiserver/endpoints.ts';
+import {
+  answersAt,
+  type Endpoint,
+  hostPort,
+  isIpAddress,
+  isNodeUnseen,
+  reachableEndpoints,
+  splitHostPort,
+} from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { saysKeyLack } from '../certificates/certificate-lacks.ts';
@@ -232,6 +240,8 @@ function lackOfEndpoint(
   const right = addressSet(current);
   if (dialledAt(from, peer, file, right).some((address) => isAlias(address) && !right.has(address)))
     return { says: `neither its peering file nor its pods tell what ${alias} means`, isUnseen: true };
+  if (!chosen && dialledAt(from, peer, file, right).some((address) => !right.has(address) && isNodeUnseen(to, address)))
+    return { says: `it is at the node port of ${to.context}, whose nodes were not read`, isUnseen: true };
   // Aliases are IP addresses.
   if (!chosen && written.some(isAlias) && !current.some(({ host }) => isIpAddress(host)))
     return {
@@ -269,7 +279,8 @@ function judgeEndpoint(
   const { endpoints: chosen } = choicesFor(from, peer);
   const right = addressSet(chosen ?? reachableEndpoints(to) ?? []);
   const dialled = dialledAt(from, peer, file, right);
-  const stale = dialled.filter((address) => !right.has(address));
+  // A node may answer that the Service does not name.
+  const stale = dialled.filter((address) => !right.has(address) && (chosen !== undefined || !answersAt(to, address)));
   const hosts = dialled.map((address) => splitHostPort(address).host);
   const apart = familyLack(from, to, hosts, chosen !== undefined);
   if (apart) {

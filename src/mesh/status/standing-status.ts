@@ -4,6 +4,7 @@ import {
   awaitsEndpoints,
   isIpAddress,
   isNodePortUnseen,
+  isNodeUnseen,
   splitHostPort,
 } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
@@ -152,7 +153,7 @@ function strayDials(
     if (fault.id !== 'peer-address-gone' || !other || [...troubled, ...byEtcd].includes(peer)) return [];
     const dialled = dialledAddresses(snapshot, peer);
     if (!dialled.every((address) => isIpAddress(splitHostPort(address).host))) return [];
-    if (dialled.some((address) => answersByNode(other, address))) return [];
+    if (dialled.some((address) => answersByNode(other, address) || isNodeUnseen(other, address))) return [];
     const context = [snapshot.context, other.context];
     return [{ ...fault, hint: meshctlCommand('clustermesh check', { context }, ['--category', 'peers']) }];
   });
