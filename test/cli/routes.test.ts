@@ -1,4 +1,7 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { dataOf } from '../../src/mesh/objects/secret-data.ts';
 import { edit } from '../support/check-scenarios.ts';
@@ -124,6 +127,26 @@ describe('routes of a mesh in which not all are peers', () => {
     // Who asks for two that are no peers is not told that all is well.
     const two = await meshctl(['clustermesh', 'routes', '--context', 'mesh-2,mesh-3']);
     expect(two).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('mesh-2, mesh-3 are no peers of each') });
+  });
+
+  it('are not all where no context leads to a peer: --all says which, and exits 3', async () => {
+    const config = parse(await readFile(sandbox.kubeconfigPath, 'utf8'));
+    config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== 'mesh-3');
+    const path = join(dirname(sandbox.kubeconfigPath), 'without-mesh-3.yaml');
+    await writeFile(path, stringify(config));
+    const env = { KUBECONFIG: path };
+    const all = ['clustermesh', 'routes', '--all'];
+    const seen = await meshctl(all, { env });
+    expect(seen.exitCode, seen.stdout).toBe(3);
+    expect(seen.stdout).not.toMatch(/✅|every remote pod range/);
+    const text = seen.stdout.replaceAll(/\s+/g, ' ');
+    expect(text).toContain('no context leads to "mesh-3", a peer of mesh-1: no route between them was looked at');
+    expect(text).toContain('meshctl clustermesh disconnect --context mesh-1 --peer mesh-3');
+    const document = jsonOf(await meshctl([...all, '-o', 'json'], { env }));
+    requireValid(document);
+    expect(document).toMatchObject({ complete: false, outside: ['mesh-3'] });
+    // Whoever names clusters asks for those alone.
+    await meshctl.ok(['clustermesh', 'routes', ...BOTH], { env });
   });
 
   it('lack one where only one side has lost the other: nobody chose that', async () => {

@@ -44,7 +44,8 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
   ProbeReport: ['tests', 'untested'],
   RevokeResult: ['id', 'shutOut', 'connected', 'because', 'peers'],
   RotationResult: ['certificates', 'replaced', 'staying', 'switched', 'parted', 'peers'],
-  RoutesReport: ['unpaired', 'bgpPeers'],
+  // The warnings tell of peers that are outside.
+  RoutesReport: ['unpaired', 'bgpPeers', 'outside'],
   ServiceDescription: ['service', 'assumed'],
   ServiceList: ['services', 'assumed'],
   // What is wrong with these is a problem, a fault or a reason as well.

@@ -9,6 +9,7 @@ import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { knownAs } from '../../mesh/peers/concerned-peers.ts';
 import { withoutNamesakes } from '../../mesh/peers/namesakes.ts';
+import { allPeersOutside, saysUnled } from '../../mesh/peers/peers-outside.ts';
 import { areApart, unpairedClusters } from '../../mesh/peers/unpaired-clusters.ts';
 import { runWarnings, type SeenRuns } from '../../mesh/runs-at-work.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
@@ -23,6 +24,8 @@ import { askRoutes } from './ask-families.ts';
 export interface RoutesOptions {
   parallel: number;
   nodeTimeoutMs: number;
+  /** Whether all contexts were asked for, so that one is to lead to each peer. */
+  all: boolean;
 }
 
 /** A cluster that answered, and which peers each of its nodes is connected to; of those that tunnel. */
@@ -86,7 +89,14 @@ export async function readMeshRoutes(
         runs,
       }));
       const contexts = held.map(({ context }) => context);
-      const warnings = runWarnings(held, meshctlCommand('clustermesh routes', { context: contexts }));
+      // A silent cluster may be the very peer, and that of another owner is theirs to look at.
+      const isWhole = options.all && unreachable.length === 0;
+      const unled = isWhole ? allPeersOutside(snapshots).filter(({ isOfOthers }) => !isOfOthers) : [];
+      const unledWords = unled.map((peer) => saysUnled(peer, 'no route between them was looked at'));
+      const warnings = [
+        ...unledWords.map(({ says, hint }) => `${says} → ${hint}`),
+        ...runWarnings(held, meshctlCommand('clustermesh routes', { context: contexts })),
+      ];
       const report = {
         clusters: perCluster.map(({ snapshot, nodes }) => ({
           context: snapshot.context,
@@ -99,6 +109,7 @@ export async function readMeshRoutes(
         routes: perCluster.flatMap(({ routes }) => routes),
         ...(untold.length > 0 ? { untold } : {}),
         ...(unpaired.length > 0 ? { unpaired } : {}),
+        ...(unled.length > 0 ? { outside: unled.map(({ name }) => name) } : {}),
         ...(snapshots.some(usesBgp) ? { bgpPeers: perCluster.flatMap(({ bgpPeers }) => bgpPeers) } : {}),
         unreachable,
         ...(warnings.length > 0 ? { warnings } : {}),

@@ -61,7 +61,9 @@ export interface RoutesReport {
   bgpPeers?: { from: string; node: string; peer: string; state: string }[] | undefined;
   /** Clusters that could not be asked. */
   unreachable: UnreachableCluster[];
-  /** Other runs of meshctl that are at work there: what is seen may be their work. */
+  /** Peers of which all contexts were asked for and none leads there, by name: no route between them and others was looked at. */
+  outside?: string[] | undefined;
+  /** Such peers; and other runs of meshctl that are at work there: what is seen may be their work. */
   warnings?: readonly string[] | undefined;
 }
 
@@ -89,11 +91,12 @@ export function hasGap({ routes }: Pick<RoutesReport, 'routes'>): boolean {
 
 /** Whether all that there is to compare was compared, and every route is there. */
 export function isComplete(report: Omit<RoutesReport, 'complete'>): boolean {
-  const { routes, unreachable, untold = [] } = report;
+  const { routes, unreachable, untold = [], outside = [] } = report;
   return (
     routes.length > 0 &&
     unreachable.length === 0 &&
     untold.length === 0 &&
+    outside.length === 0 &&
     !hasGap(report) &&
     unjudgedPairs(report).length === 0
   );

@@ -1,10 +1,12 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { enumerated } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
 import { knownAs } from './concerned-peers.ts';
 import { withoutNamesakes } from './namesakes.ts';
 import { peersOfOthers, servedPeers } from './peer-choices.ts';
 import { configuredPeers } from './peers.ts';
 import { renamedPeers } from './renamed-peers.ts';
+import { forgetCommands } from './silent-peers.ts';
 
 /**
  * The peers that a cluster dials, or that dial it one-way as chosen, and that are not among the clusters that were read: by none
@@ -35,4 +37,12 @@ export function allPeersOutside(all: readonly ClusterSnapshot[]): PeerOutside[] 
     holders: same.map(({ holder }) => holder.context),
     isOfOthers: same.every(({ holder }) => peersOfOthers(holder).includes(name)),
   }));
+}
+
+/** That no context leads to such a peer, though all were asked for. @param so what was not looked at for that, as a clause */
+export function saysUnled({ name, holders }: PeerOutside, so: string): { says: string; hint: string } {
+  return {
+    says: `no context leads to "${name}", a peer of ${enumerated(holders)}: ${so}`,
+    hint: `Give a kubeconfig that leads to it too, or name with --context what is to be judged without it; or if it is gone, forget it: ${forgetCommands(name, holders)}`,
+  };
 }

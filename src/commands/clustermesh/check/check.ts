@@ -12,10 +12,8 @@ import {
   RUN_AT_WORK,
 } from '../../../mesh/checks/catalogue.ts';
 import { connectCommand, everyPairFlag, meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
-import { enumerated } from '../../../mesh/counted.ts';
 import { exitOf, isRefusal } from '../../../mesh/errors.ts';
-import type { PeerOutside } from '../../../mesh/peers/peers-outside.ts';
-import { forgetCommands } from '../../../mesh/peers/silent-peers.ts';
+import { type PeerOutside, saysUnled } from '../../../mesh/peers/peers-outside.ts';
 import { RUNS_UNREAD, type ToldRun } from '../../../mesh/runs-at-work.ts';
 import { type Beside, checkJunit, checkText, type OneSided, type Untried } from '../../../views/checks/check-view.ts';
 import { lackingData } from '../../../views/lacking-view.ts';
@@ -167,12 +165,11 @@ function notAnswering({ context, error: { message, hint } }: Unanswered): CheckE
  * So is a peer to which no context leads, where all clusters were asked for. Where one gave no answer nobody knows whether it is that one,
  * and the peer of another owner is theirs to check.
  */
-function leadingNowhere({ name, holders }: PeerOutside): CheckEntry {
+function leadingNowhere(peer: PeerOutside): CheckEntry {
+  const { says, hint } = saysUnled(peer, 'only one side of that connection was read');
   return {
-    ...{ id: CLUSTER_ANSWERS, category: 'clusters', args: { peer: name, contexts: holders } },
-    ...{ title: ALL_ANSWER, severity: 'fail' },
-    message: `no context leads to "${name}", a peer of ${enumerated(holders)}: only one side of that connection was read`,
-    hint: `Give a kubeconfig that leads to it too, or name with --context what is to be judged without it; or if it is gone, forget it: ${forgetCommands(name, holders)}`,
+    ...{ id: CLUSTER_ANSWERS, category: 'clusters', args: { peer: peer.name, contexts: peer.holders } },
+    ...{ title: ALL_ANSWER, severity: 'fail', message: says, hint },
   };
 }
 

@@ -17,15 +17,16 @@ const DRAW: Readonly<Record<string, (picture: RoutesPicture) => string>> = {
   dot: routesDot,
 };
 
-/** `meshctl clustermesh routes`: exit 1 when a node lacks a route to a remote pod range, 3 when a cluster cannot be asked, or its pod ranges may not be read. */
+/** `meshctl clustermesh routes`: exit 1 when a node lacks a route to a remote pod range, 3 when a cluster cannot be asked, its pod ranges may not be read, or no context leads to it. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof ROUTES>): Promise<CommandResult> {
-  const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout };
+  const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout, all: flags.all === true };
   const report = await withAnsweringClusters(context, flags, (targets, silent) =>
     readMeshRoutes(context, targets, unreachableData(silent), options),
   );
   const shown = printable(report);
   // Whose pod ranges may not be read is told how to be let.
-  const unseen = report.unreachable.length > 0 || report.clusters.some(({ hint }) => hint !== undefined);
+  const mayNot = report.clusters.some(({ hint }) => hint !== undefined);
+  const unseen = report.unreachable.length > 0 || report.outside !== undefined || mayNot;
   const drawing = DRAW[flags.output]?.(routesPicture(shown));
   if (drawing !== undefined || !flags.headers) warnOfMissing(context, shown.unreachable);
   // A picture has no words for what is missing in it either.
