@@ -30,6 +30,14 @@ export const IDENTITY_FAULTS: readonly FaultEntry[] = [
     operator: true,
   },
   {
+    id: 'endpoints-not-written',
+    what: 'a connected cluster was set to write no CiliumEndpoints, so that peers get to know none of its pods',
+    arrange: ({ two }) => configure(two, { 'disable-endpoint-crd': 'true' }),
+    status: ['cilium-endpoints'],
+    check: ['cilium-endpoints'],
+    connect: 'Incompatible',
+  },
+  {
     ...COMMON,
     id: 'one-name-before-connect',
     what: 'two clusters have one name, and were never connected',

@@ -330,6 +330,22 @@ describe('settings with which agents do not start again', () => {
     expect(failing(check()).map(([found]) => found)).toEqual([id]);
   });
 
+  it('are said otherwise where connections go on, and peers know none of its pods', async () => {
+    const { isHealthy, reports, check } = await lookAt([
+      one({ change: configured({ 'disable-endpoint-crd': 'true' }) }),
+      two(),
+    ]);
+    expect(isHealthy).toBe(false);
+    expect(reasonsOf({ clusters: reports })).toMatchObject([
+      {
+        ...{ id: 'cilium-endpoints', lead: 'connected, but its pods are not known to peers' },
+        hint: expect.stringMatching(/"disable-endpoint-crd":"false".* && kubectl .*rollout restart/),
+      },
+    ]);
+    expect(reports.flatMap(({ warnings = [] }) => warnings)).toEqual([]);
+    expect(failing(check()).map(([found]) => found)).toEqual(['cilium-endpoints']);
+  });
+
   it('are none that agents of an older Cilium pass over', async () => {
     const set = one({ change: configured({ 'enable-ztunnel': 'true' }) });
     const { reports } = await lookAt([set, two()], { c1: { running: ['1.18.2'] } });
@@ -344,12 +360,6 @@ describe('what is in the way of no connection, and not as it should be', () => {
       one(peersMarked({ 'meshctl.io/mode.mesh-2': 'sideways' })),
       {},
       /is not known to this meshctl.*mode\.mesh-2 "sideways"$/,
-    ],
-    [
-      'no CiliumEndpoints',
-      one({ change: configured({ 'disable-endpoint-crd': 'true' }) }),
-      {},
-      /write no CiliumEndpoints.* → meshctl clustermesh check --context c1 --category config$/,
     ],
     [
       'agents of two versions',

@@ -144,6 +144,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'identity-mode-unknown': compareIdentity,
   ztunnel: lookAtSettings,
   'cluster-id-of-eni': lookAtSettings,
+  'cilium-endpoints': lookAtSettings,
   'cluster-name-unique': compareIdentity,
   'apiserver-rollout': (place) => describeCommand(place, 'pods', { selector: APISERVER_SELECTOR }),
   'apiserver-not-ready': (place) => describeCommand(place, 'pods', { selector: APISERVER_SELECTOR }),

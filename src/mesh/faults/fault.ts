@@ -15,6 +15,7 @@ export type FaultId =
   | 'agents-outdated'
   | 'identity-mode-unknown'
   | StartFaultId
+  | 'cilium-endpoints'
   | 'cluster-name-unique';
 
 /** About settings with which agents that are restarted do not start, by the checks that look for them. */

@@ -74,6 +74,8 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'identity-mode-unknown': ['agent-unreachable'],
   ztunnel: ['agent-unreachable'],
   'cluster-id-of-eni': ['agent-unreachable'],
+  // Connections do without.
+  'cilium-endpoints': [],
   // By that name peers are connected to one of them.
   'cluster-name-unique': [],
   // Whom they lack for it, {@link Known} has.

@@ -37,6 +37,8 @@ export function leadOf(mesh: Clusters, report: StatusReport, fault: Fault): stri
   // Of a user that may not be missed it is not known whether any connection needs it.
   if (id === 'agents-missing' || id === 'agents-outdated' || (id === 'peer-user-missing' && !outage)) return undefined;
   if (id === 'peer-certificate-foreign') return connected ? 'connected, but not as itself' : undefined;
+  // It is no matter of a connection, but of what comes by it.
+  if (id === 'cilium-endpoints') return connected ? 'connected, but its pods are not known to peers' : undefined;
   if (!outage) return 'no connection is affected yet';
   if (!connected) return 'would not reconnect';
   if (endsByRefresh(fault)) return 'connected, but only until kubelets refresh the Secret (about a minute)';

@@ -1,4 +1,4 @@
-import { lackOfEndpoints } from '../cilium/cilium-endpoints.ts';
+import { endpointsHint, lackOfEndpoints, NO_ENDPOINTS } from '../cilium/cilium-endpoints.ts';
 import { identityOf, wayBack } from '../cilium/identity.ts';
 import { unknownModeRefusal } from '../cilium/kvstore.ts';
 import { markedIdRefusal, UNMARKED_IDS, WITHOUT_ZTUNNEL, ztunnelRefusal } from '../cilium/start-refusals.ts';
@@ -18,7 +18,7 @@ interface SeenCluster {
   running?: readonly RunningVersion[] | undefined;
 }
 
-/** Agents of a cluster of a mesh that would not start again, for what somebody has set meanwhile. */
+/** Agents of a cluster of a mesh that would not start again, or tell peers of none of its pods, for what somebody has set meanwhile. */
 export function startFaults({ report, snapshot, running }: SeenCluster & { report: StatusReport }): Fault[] {
   if (!report.enabled && isAlone(report)) return [];
   const { context, namespace, ciliumConfig = {} } = snapshot;
@@ -28,6 +28,7 @@ export function startFaults({ report, snapshot, running }: SeenCluster & { repor
   const agents = snapshot.agent || seen.length === 0 ? [snapshot.agent] : seen;
   const [ztunnel] = agents.flatMap((agent) => ztunnelRefusal({ ciliumConfig, agent }) ?? []);
   const marked = markedIdRefusal(ciliumConfig, identityOf(ciliumConfig).id);
+  const lack = report.enabled ? lackOfEndpoints(ciliumConfig) : undefined;
   return [
     ...(mode ? [{ id: 'identity-mode-unknown' as const, ...place, key: 'identity-allocation-mode', ...mode }] : []),
     ...(ztunnel
@@ -41,21 +42,22 @@ export function startFaults({ report, snapshot, running }: SeenCluster & { repor
           },
         ]
       : []),
+    ...(lack === undefined
+      ? []
+      : [{ id: 'cilium-endpoints' as const, ...place, key: NO_ENDPOINTS, says: lack, hint: endpointsHint(snapshot) }]),
   ];
 }
 
 /** What of a cluster is in the way of no connection, and not as it should be: a clause each, with the next step behind an arrow. */
 export function standingWarnings({ snapshot, running }: SeenCluster): Pick<StatusReport, 'warnings'> {
-  const { context, ciliumConfig } = snapshot;
+  const { context } = snapshot;
   const apart = agentsApart({ agents: running });
-  const lack = ciliumConfig && lackOfEndpoints(ciliumConfig);
   const marks = saysUnreadMarks(snapshot);
   // The check that finds it tells what mends it.
   const told = (says: string, category: string) =>
     `context "${context}": ${says} → ${meshctlCommand('clustermesh check', { context }, ['--category', category])}`;
   const warnings = [
     ...(apart ? [told(saysAgentsApart(apart), 'versions')] : []),
-    ...(lack === undefined ? [] : [told(lack, 'config')]),
     ...(marks === undefined ? [] : [marks]),
   ];
   return warnings.length > 0 ? { warnings } : {};
