@@ -7,7 +7,7 @@ import { fieldsOf } from './record.ts';
 const PREFIX = 'meshctl.io/apply-run.';
 
 /** The commands whose runs say so. */
-export const WORKING_COMMANDS = ['apply', 'disconnect', 'disable', 'accept', 'invitations revoke'] as const;
+export const WORKING_COMMANDS = ['apply', 'connect', 'disconnect', 'disable', 'accept', 'invitations revoke'] as const;
 export type WorkingCommand = (typeof WORKING_COMMANDS)[number];
 
 /** A run at work in a cluster. */

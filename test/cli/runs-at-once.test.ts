@@ -172,6 +172,33 @@ it('a run that fails leaves the file that another one has found and kept when it
   expect(JSON.parse(again.stdout)).toMatchObject({ summary: { create: 0, update: 0, delete: 0 } });
 });
 
+it('a mesh of three that fails at the third leaves the pair that another one has found whole, and counts on', async () => {
+  const pair = connect('mesh-1', 'mesh-2');
+  const files = () => [secretOf(0, 'cilium-kvstoremesh')?.['mesh-2'], secretOf(1, 'cilium-kvstoremesh')?.['mesh-1']];
+  let other: CliResult | undefined;
+  clusters.fault = async ({ context, verb, name }) => {
+    if (context !== 'mesh-3' || verb !== 'patch' || name !== 'cilium-kvstoremesh' || other) return undefined;
+    await expect.poll(files).toEqual([expect.any(String), expect.any(String)]);
+    clusters.fault = undefined;
+    other = await clusters.meshctl([...pair, '-o', 'json']);
+    throw new ApiError(422, 'Invalid', 'admission webhook said no');
+  };
+  const first = await clusters.meshctl(connect('mesh-1', 'mesh-2,mesh-3', '--connection-mode', 'mesh'));
+  expect(other?.exitCode, other?.stderr).toBe(0);
+  const { steps } = JSON.parse(other?.stdout ?? '') as { steps: { action: string }[] };
+  expect(new Set(steps.map(({ action }) => action))).toEqual(new Set(['keep']));
+  expect(first.exitCode, first.stderr).toBe(1);
+  expect(files()).toEqual([expect.any(String), expect.any(String)]);
+  const status = ['clustermesh', 'status', '--context', 'mesh-1,mesh-2', '--wait'];
+  expect((await clusters.meshctl(status)).exitCode).toBe(0);
+  // Of the third nothing is left.
+  expect([0, 1].map((index) => secretOf(index, 'cilium-kvstoremesh')?.['mesh-3'])).toEqual([undefined, undefined]);
+  expect(secretOf(2, 'cilium-kvstoremesh') ?? {}).toEqual({});
+  expect(clusters.clusters.map(({ store }) => store.get(applyLeaseRef('kube-system')))).toEqual([
+    ...[undefined, undefined, undefined],
+  ]);
+});
+
 it('a peer that is connected while KVStoreMesh is switched off keeps its file', async () => {
   expect((await clusters.meshctl(connect('mesh-1', 'mesh-2'))).exitCode).toBe(0);
   const wait = ['clustermesh', 'status', '--context', 'mesh-1,mesh-2', '--wait'];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Target } from '../../src/flows/flow.ts';
 import { spareOthers } from '../../src/flows/write/spare-others.ts';
+import { RELIANCE_UNSEEN } from '../../src/flows/write/working-run.ts';
 import type { Journal, JournalEntry } from '../../src/kube/apply.ts';
 import type { Direction } from '../../src/mesh/connect/direction.ts';
 import { type ErrorCode, MeshctlError } from '../../src/mesh/errors.ts';
@@ -67,7 +68,7 @@ function journalsOfRun() {
   return { journals, aliases, files, letIn };
 }
 
-async function spare(look: () => Promise<KubeObject | undefined>) {
+async function spare(look: () => Promise<KubeObject | undefined>, reliedOn?: ReadonlyMap<string, string>) {
   const said: string[] = [];
   const run = journalsOfRun();
   const targets = NAMES.map((context) => ({
@@ -81,6 +82,7 @@ async function spare(look: () => Promise<KubeObject | undefined>) {
     targets as unknown as Target[],
     DIRECTIONS,
     run.journals,
+    reliedOn,
   );
   return { ...run, sparing, said: said.join('\n') };
 }
@@ -119,6 +121,28 @@ describe('a rollback', () => {
       { patch: { data: users('remote-x').data } },
     ]);
   });
+
+  it.each([
+    ['counts on', 'because another run counts on it', true],
+    ['may count on', RELIANCE_UNSEEN, false],
+  ])(
+    'leaves a pair that another run has found whole and %s, and no other of the same clusters',
+    async (_what, why, isSeen) => {
+      const both = await spare(
+        lives(FILES),
+        new Map([
+          ['a', why],
+          ['b', 'because another run counts on it'],
+        ]),
+      );
+      expect(Object.fromEntries(both.sparing)).toEqual({ a: isSeen, b: isSeen });
+      expect(both.files.rollback?.(secret(FILES))).toEqual({ patch: { data: { c: null } } });
+      expect(both.letIn.map(({ rollback }) => rollback?.(ALL_USERS) !== undefined)).toEqual([false, true]);
+      // What it has found of a cluster that another pair shares says nothing of that pair.
+      const one = await spare(lives(FILES), new Map([['a', why]]));
+      expect([...one.sparing]).toEqual([]);
+    },
+  );
 
   it('tells apart whom it saw connected with a cluster, and who only may be', async () => {
     const said: string[] = [];

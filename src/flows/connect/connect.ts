@@ -16,7 +16,7 @@ import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { proveServer } from '../etcd/prove.ts';
 import { during, type Flow, issuingTime, type Target } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
-import { type ClusterWriter, createClusterWriter, type RunAccount } from '../write/apply-clusters.ts';
+import { type ClusterWriter, createClusterWriter, type RunAccount, targetsOfSteps } from '../write/apply-clusters.ts';
 import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
 import { materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
@@ -24,7 +24,7 @@ import { rollBackClusters } from '../write/roll-back.ts';
 import { spareOthers } from '../write/spare-others.ts';
 import { requireStanding } from '../write/still-standing.ts';
 import { warnOfMovedPods } from '../write/where-pods-are.ts';
-import { relyOn, type WorkingClusters } from '../write/working-run.ts';
+import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
 import { awaitDrained } from './await-drained.ts';
 import type { PreparedConnect } from './plan-dials.ts';
 import type { ConnectOptions } from './prepare-connect.ts';
@@ -49,7 +49,7 @@ export interface ConnectOutcome {
 export interface ConnectRunOptions extends Pick<ConnectOptions, 'parallel' | 'proof' | 'proofMs' | 'rollback'> {
   /** Of a run that this is a part of. */
   account?: RunAccount | undefined;
-  /** By which it says that it is at work. Default: by nothing, as what others have found and dial by is spared anyway. */
+  /** By which it says that it is at work. Default: by marks of its own, unless it is a part of another run. */
   working?: WorkingClusters | undefined;
   /** Instead of the proof through the API servers. */
   oneSided?: OneSidedProofs | undefined;
@@ -75,7 +75,7 @@ export async function connectClusters(
   prepared: PreparedConnect,
   options: ConnectRunOptions,
 ): Promise<ConnectOutcome> {
-  const { steps, held, switched } = await carryOut(flow, prepared, options);
+  const { steps, held, switched } = await carryOutAtWork(flow, prepared, options);
   // What was so when it was planned has been said.
   const found = [...held, ...(options.proof === false ? [UNPROVED] : [])].filter(
     (one) => !prepared.warnings.includes(one),
@@ -102,6 +102,19 @@ export async function connectClusters(
 }
 
 const UNPROVED = 'no credential was proved (--no-proof): only status tells whether peers accept them';
+
+/** Says that it is at work, where nobody does so for it: what another run has found whole by then is left to that one. */
+function carryOutAtWork(
+  flow: Flow,
+  prepared: PreparedConnect,
+  options: ConnectRunOptions,
+): ReturnType<typeof carryOut> {
+  if (options.account || options.working) return carryOut(flow, prepared, options);
+  const { targets, serve, dial, directions } = prepared;
+  const written = options.rollback === false ? [] : targetsOfSteps(targets, [...serve.steps, ...dial.steps]);
+  const run = { command: 'connect' as const, targets, written, peersOf: peersByDirections(directions) };
+  return whileAtWork(flow, run, (working) => carryOut(flow, prepared, { ...options, working }));
+}
 
 /**
  * Serves, proves and dials, or puts every cluster back.
@@ -162,12 +175,13 @@ async function carryOut(
     // First: whoever finds this run's work from then on is told.
     const inUse = isBack ? await options.working?.beginRollback() : undefined;
     const spared =
-      options.rollback === false ? undefined : await spareOthers(flow, targets, directions, writer.journals);
+      options.rollback === false ? undefined : await spareOthers(flow, targets, directions, writer.journals, inUse);
     const wayBackOf = (context: string) =>
       options.oneSided?.wayBack ?? wayBack(directions, context, spared?.has(context));
     await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,
-      inUse,
+      // Of one cluster alone no pair tells; else what others stand on is spared pair by pair.
+      inUse: options.oneSided && inUse,
       isAll: options.oneSided === undefined,
       mounted: true,
       parallel: options.parallel,

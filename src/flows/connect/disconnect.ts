@@ -115,7 +115,8 @@ async function writePartings(
 /** What it has found gone may be another run's work, which is taken back if that one fails: it is to be left to this one. */
 async function relyOnParted(flow: Flow, prepared: PreparedDisconnect, parallel: number, own?: string): Promise<void> {
   const { peersOf, read } = partedIn(prepared);
-  const shared = await relyOn(flow, read, { parallel, own, peersOf });
+  // What a connect takes back is as this run wants it.
+  const shared = await relyOn(flow, read, { parallel, own, peersOf, never: 'connect' });
   if (shared.length > 0) await requireParted(read, prepared.partings, parallel);
 }
 

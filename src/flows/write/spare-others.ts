@@ -14,6 +14,7 @@ import { rollbackAddUsers, userNames, usersFile } from '../../mesh/peers/users/r
 import { TLS_KEYS } from '../../mesh/plan/plan.ts';
 import { readBundle } from '../../pki/read.ts';
 import type { Flow, Target } from '../flow.ts';
+import { RELIANCE_UNSEEN } from './working-run.ts';
 
 type Telling = Pick<Flow, 'progress'>;
 
@@ -28,6 +29,8 @@ const AT_LOOK = { limitMs: LOOK_TIMEOUT_MS, everyMs: 2_000 };
  * Before a run takes its own work back: what others may stand on by then stays. Another run may have found there what this one
  * has made, have kept it, and have connected clusters by it. Tells so; never throws.
  * @param journals of the failed run; their entries are changed
+ * @param reliedOn where another run has said that it counts on what this one has made, or may have, by context with why: it has found
+ * a pair whole, and written nothing, if it has said so in both of them
  * @returns the contexts where something stays by which clusters are connected, and whether that was seen, or only may be
  */
 export async function spareOthers(
@@ -35,9 +38,13 @@ export async function spareOthers(
   targets: readonly Target[],
   directions: readonly Direction[],
   journals: readonly Journal[],
+  reliedOn: ReadonlyMap<string, string> = new Map(),
 ): Promise<ReadonlyMap<string, boolean>> {
   for (const journal of journals) spareNames(flow, journal);
-  const pairs = await pairsOfOthers(targets, directions, journals);
+  const pairs = mapOf([
+    ...(await pairsOfOthers(targets, directions, journals)),
+    ...directions.flatMap((direction) => pairReliedOn(direction, reliedOn)),
+  ]);
   if (pairs.size === 0) return new Map();
   const theirs = directions.filter((direction) => pairs.has(pairOf(direction)));
   const isSeen = (direction: Direction) => pairs.get(pairOf(direction)) === true;
@@ -124,6 +131,11 @@ function isOwnWay(
   const states = own.length > 0 ? [own[0]?.[0], ...own.map(([, after]) => after)] : [planned];
   const isUnbroken = own.every(([before], index) => before === states[index]);
   return isUnbroken && states.includes(planned) && live === states.at(-1);
+}
+
+function pairReliedOn(direction: Direction, reliedOn: ReadonlyMap<string, string>): Sight[] {
+  const why = [direction.client, direction.server].map(({ snapshot }) => reliedOn.get(snapshot.context));
+  return why.includes(undefined) ? [] : [[pairOf(direction), !why.includes(RELIANCE_UNSEEN)]];
 }
 
 /** The files of a pair stay, with what else there is for the peer: the other run has found them there. */

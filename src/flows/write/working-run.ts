@@ -112,7 +112,8 @@ async function whileMarked<T>(
 
 const RELIED_ON = (host: string) =>
   `left as it is, because another run, on ${host}, has found there meanwhile what is wanted, and counts on it`;
-const UNSEEN = 'left as it is, because it could not be seen whether another run counts on it by now';
+/** Why what a run has made stays, where a cluster does not tell. */
+export const RELIANCE_UNSEEN = 'left as it is, because it could not be seen whether another run counts on it by now';
 
 async function whoReliesOn(target: Target, mark: WorkingMark): Promise<[string, string][]> {
   const { context } = target.client;
@@ -130,7 +131,7 @@ async function whoReliesOn(target: Target, mark: WorkingMark): Promise<[string, 
     );
   } catch (error) {
     if (!(error instanceof MeshctlError)) throw error;
-    return [[context, UNSEEN]];
+    return [[context, RELIANCE_UNSEEN]];
   }
   return by === undefined ? [] : [[context, RELIED_ON(by)]];
 }
@@ -205,17 +206,22 @@ async function clearDeadMarks(targets: readonly Target[]): Promise<void> {
  * looks at it once more afterwards: that one may have been through with it by then.
  * @param options.own this run, where it says itself that it is at work
  * @param options.peersOf the peers of each cluster by which it counts on anything; absent: on all that is there
+ * @param options.never the command of runs that take nothing back that this one could count on
  * @returns the contexts where it was said
  * @throws MeshctlError `Conflict` where another one is taking its work back
  */
 export async function relyOn(
   flow: Flow,
   targets: readonly Target[],
-  { parallel, own, peersOf }: { parallel: number; own?: string | undefined } & AboutPeers,
+  {
+    parallel,
+    peersOf,
+    ...others
+  }: { parallel: number; own?: string | undefined; never?: WorkingRun['command'] } & AboutPeers,
 ): Promise<readonly string[]> {
   const limit = pLimit(parallel);
   const said = await Promise.all(
-    targets.map((target) => limit(() => relyOnOthers(flow, target, own, peersOf?.(target.client.context)))),
+    targets.map((target) => limit(() => relyOnOthers(flow, target, others, peersOf?.(target.client.context)))),
   );
   return said.flat();
 }
@@ -223,14 +229,18 @@ export async function relyOn(
 async function relyOnOthers(
   { progress }: Flow,
   target: Target,
-  own: string | undefined,
+  { own, never }: { own?: string | undefined; never?: WorkingRun['command'] },
   peers: readonly string[] | undefined,
 ): Promise<string[]> {
   const { client, namespace } = target;
   const { context } = client;
   const ref = applyLeaseRef(namespace);
   const isOther = (one: WorkingRun) =>
-    one.run !== own && concernsPeers(one, peers) && isAlive(one, client.now()) && !hasEnded(one);
+    one.run !== own &&
+    one.command !== never &&
+    concernsPeers(one, peers) &&
+    isAlive(one, client.now()) &&
+    !hasEnded(one);
   let working: WorkingRun[] = [];
   try {
     await whileOthersWrite(async () => {
