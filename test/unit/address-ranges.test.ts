@@ -41,6 +41,22 @@ describe('service-address-overlap', () => {
     });
   });
 
+  it('goes by both families where there is no cilium-config that says which are on', () => {
+    const ranges = ['fd00:10:96::/112', '10.96.0.0/16'];
+    for (const [cidr, ipv6] of [
+      ['10.96.0.0/24', 'false'],
+      ['fd00:10:96::/120', 'true'],
+    ] as const) {
+      const config = { 'cluster-name': 'two', 'cluster-id': '2', ipam: 'multi-pool', 'enable-ipv6': ipv6 };
+      const one = { ...pods('one', '10.1.0.0/24', { serviceCidrs: ranges }), ciliumConfig: undefined };
+      const clusters = [one, pods('two', cidr, { ciliumConfig: config })];
+      const found = runChecks(check, { clusters, now: NOW, observed: new Map() });
+      expect(found.find(({ cluster }) => cluster === 'one')).toMatchObject({
+        ...{ severity: 'warn', args: { overlaps: [expect.stringContaining(cidr)] } },
+      });
+    }
+  });
+
   it('believes ServiceCIDRs rather than one address', () => {
     expect(judged(pods('one', '10.1.0.0/24', { live, serviceCidrs: ['172.20.0.0/16'] }))).toEqual([]);
   });

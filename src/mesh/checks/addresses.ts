@@ -1,4 +1,5 @@
 import { apiserverService } from '../apiserver/live.ts';
+import { IP_FAMILIES } from '../cilium/cidr.ts';
 import { ipFamilies, maskedFamilies, rangeOption, routingMode } from '../cilium/datapath.ts';
 import { nodeRanges } from '../cilium/node-addresses.ts';
 import {
@@ -222,8 +223,8 @@ function servicesAmongPods({ clusters }: CheckInput, all: readonly ClusterSnapsh
   return clusters.flatMap((cluster) => {
     const { context } = cluster;
     const { ranges, knownFrom } = serviceRanges(cluster);
-    // Kubernetes may have a range of Services of a family that Cilium has off: pods send nothing there.
-    const families = ipFamilies(cluster.ciliumConfig ?? {});
+    // Kubernetes may have a range of Services of a family that Cilium has off: pods send nothing there. Without its settings any may be on.
+    const families: readonly (4 | 6)[] = cluster.ciliumConfig ? ipFamilies(cluster.ciliumConfig) : IP_FAMILIES;
     const reachable = ranges.filter(({ family }) => families.includes(family));
     return all
       .filter((other) => other !== cluster)
