@@ -111,8 +111,9 @@ function carryOutAtWork(
 ): ReturnType<typeof carryOut> {
   if (options.account || options.working) return carryOut(flow, prepared, options);
   const { targets, serve, dial, directions } = prepared;
+  const { parallel } = options;
   const written = options.rollback === false ? [] : targetsOfSteps(targets, [...serve.steps, ...dial.steps]);
-  const run = { command: 'connect' as const, targets, written, peersOf: peersByDirections(directions) };
+  const run = { command: 'connect' as const, targets, written, parallel, peersOf: peersByDirections(directions) };
   return whileAtWork(flow, run, (working) => carryOut(flow, prepared, { ...options, working }));
 }
 

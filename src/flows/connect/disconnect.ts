@@ -40,7 +40,7 @@ export async function disconnectClusters(
   const { targets, plan } = prepared;
   const { command = 'disconnect', account, parallel } = options;
   const { peersOf, read } = partedIn(prepared);
-  const run = { command, targets: read, peersOf };
+  const run = { command, targets: read, parallel, peersOf };
   if (plan.steps.every(({ action }) => action === 'keep')) {
     if (!account) await whileAtWork(flow, { ...run, written: [] }, () => relyOnParted(flow, prepared, parallel));
     options.onWritten?.();

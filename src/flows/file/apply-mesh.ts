@@ -66,7 +66,7 @@ export async function applyMesh(
 ): Promise<AppliedMesh> {
   const written = options.rollback ? changedTargets(prepared, prune) : [];
   const targets = targetsOf(prepared, prune);
-  return whileAtWork(flow, { command: 'apply', targets, written }, (working) =>
+  return whileAtWork(flow, { command: 'apply', targets, written, parallel: options.parallel }, (working) =>
     applyAtWork(flow, prepared, prune, { ...options, working }),
   );
 }

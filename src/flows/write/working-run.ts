@@ -3,7 +3,7 @@
  * objects tells of it. So who may take its work back says that it is at work, and who finds such work and stands on it says so there.
  */
 import { hostname } from 'node:os';
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { isAlive } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
@@ -41,18 +41,23 @@ export interface WorkingClusters {
  * Says in clusters that a run is at work there, for as long as it is. Where that cannot be written, the run goes on all the same, and
  * that is said.
  * @param run.written of its clusters those that it writes to, and may take that back
+ * @param run.parallel clusters at a time
  */
 export async function whileAtWork<T>(
   flow: Flow,
   {
     targets,
     written,
+    parallel = MARKED_AT_A_TIME,
     ...run
-  }: { targets: readonly Target[]; written: readonly Target[] } & AboutPeers & Pick<WorkingRun, 'command'>,
+  }: { targets: readonly Target[]; written: readonly Target[]; parallel?: number } & AboutPeers &
+    Pick<WorkingRun, 'command'>,
   work: (clusters: WorkingClusters) => Promise<T>,
 ): Promise<T> {
-  const done = await whileMarked(flow, written, { ...beginRun(flow), ...run }, work);
-  await clearDeadMarks(targets.filter((target) => !written.includes(target)));
+  const limit = pLimit(Math.min(parallel, MARKED_AT_A_TIME));
+  const done = await whileMarked(flow, written, { ...beginRun(flow), ...run }, limit, work);
+  const others = targets.filter((target) => !written.includes(target));
+  await Promise.all(others.map((target) => limit(() => clearDeadMarks(target))));
   return done;
 }
 
@@ -67,9 +72,9 @@ async function whileMarked<T>(
   flow: Flow,
   targets: readonly Target[],
   mark: WorkingMark,
+  limit: LimitFunction,
   work: (clusters: WorkingClusters) => Promise<T>,
 ): Promise<T> {
-  const limit = pLimit(MARKED_AT_A_TIME);
   const marked: { target: Target; end: () => Promise<void> }[] = [];
   const begin = async (target: Target) => {
     const { context } = target.client;
@@ -183,22 +188,18 @@ function withdraw({ client, namespace }: Target, { run: own }: RunMark): Promise
  * Takes the marks of runs away that have died, where this one had nothing to write, by which they would have gone with its own. Where
  * there is none, nothing is written; where that is not possible, it is no failure.
  */
-async function clearDeadMarks(targets: readonly Target[]): Promise<void> {
-  const limit = pLimit(MARKED_AT_A_TIME);
-  const clear = ({ client, namespace }: Target) => {
-    const ref = applyLeaseRef(namespace);
-    return leaveMark(client, ref, async (live, signal) => {
-      const runs = markedRuns(live);
-      const dead = runs.filter((one) => !isAlive(one, client.now()) || hasEnded(one));
-      if (dead.length === 0) return;
-      const { uid, resourceVersion } = live.metadata;
-      const annotations = Object.assign({}, ...dead.map(({ run }) => workingAnnotation(run, null)));
-      const unmark = () => client.patch(ref, { metadata: { annotations } }, { resourceVersion, signal });
-      if (dead.length === runs.length) await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), unmark);
-      else await unmark();
-    });
-  };
-  await Promise.all(targets.map((target) => limit(() => clear(target))));
+async function clearDeadMarks({ client, namespace }: Target): Promise<void> {
+  const ref = applyLeaseRef(namespace);
+  await leaveMark(client, ref, async (live, signal) => {
+    const runs = markedRuns(live);
+    const dead = runs.filter((one) => !isAlive(one, client.now()) || hasEnded(one));
+    if (dead.length === 0) return;
+    const { uid, resourceVersion } = live.metadata;
+    const annotations = Object.assign({}, ...dead.map(({ run }) => workingAnnotation(run, null)));
+    const unmark = () => client.patch(ref, { metadata: { annotations } }, { resourceVersion, signal });
+    if (dead.length === runs.length) await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), unmark);
+    else await unmark();
+  });
 }
 
 /**
