@@ -1,5 +1,6 @@
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import type { Clock } from '../../src/mesh/clock.ts';
+import { workloadSpec } from '../../src/mesh/objects/workload.ts';
 import { briskClock } from '../support/brisk-clock.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
@@ -97,4 +98,52 @@ it('while both hold on to each other, no one waits, and the plan and the run say
   expect(plan.warnings.filter((one) => one.includes('get no answer'))).toHaveLength(1);
   const again = await run('connect');
   expect(again.stderr.match(note), again.stderr).toHaveLength(1);
+});
+
+/** Two clusters that both still hold on to each other, and are to be connected again. */
+async function reconnecting(): Promise<void> {
+  clusters = await startConnectClusters(2, { timings: { drainMs: HOUR_MS } });
+  const pair = ['--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
+  await clusters.meshctl.ok(['clustermesh', 'connect', ...pair]);
+  await untilHealthy(clusters, PAIR);
+  await clusters.meshctl.ok(['clustermesh', 'disconnect', ...pair]);
+  await clusters.meshctl.ok(['clustermesh', 'connect', ...pair]);
+}
+
+const templateOf = (context: string) =>
+  workloadSpec(clusterAt(clusters, context).store.get(refs.deployment('clustermesh-apiserver'))).template;
+
+it.each([
+  ['enable', [...enable('mesh-1'), '--set', 'Deployment:spec.template.metadata.annotations.new=pods', '--yes']],
+  ['certs rotate', ['clustermesh', 'certs', 'rotate', '--ca', '--context', 'mesh-1,mesh-2', '--yes']],
+])(
+  '%s replaces pods only when their KVStoreMesh has let go of who was disconnected a moment ago: new ones take it up before it does the same',
+  async (_, argv) => {
+    await reconnecting();
+    const former = templateOf('mesh-1');
+    const atFirstLook = vi.fn(() => {
+      expect(templateOf('mesh-1')).toEqual(former);
+      for (const context of PAIR) restartApiserver(clusterAt(clusters, context));
+    });
+    const { exitCode, stderr } = await clusters.meshctl(argv, { clock: hastyClock(atFirstLook) });
+    expect(exitCode, stderr).toBe(0);
+    expect(atFirstLook).toHaveBeenCalledOnce();
+    expect(stderr).toContain('mesh-1: KVStoreMesh has dropped what it had of mesh-2');
+    expect(templateOf('mesh-1')).not.toEqual(former);
+    await untilHealthy(clusters, PAIR);
+  },
+);
+
+it('and where that takes too long, enable says which requests fail until then', async () => {
+  await reconnecting();
+  const result = await clusters.meshctl(
+    [...enable('mesh-1'), '--set', 'Deployment:spec.template.metadata.annotations.new=pods', '--yes', '-o', 'json'],
+    { clock: hastyClock() },
+  );
+  expect(result.exitCode, result.stderr).toBe(0);
+  expect(jsonOf(result).warnings).toContainEqual(
+    expect.stringMatching(
+      /^mesh-1: KVStoreMesh still holds what it had of mesh-2, .* requests from here to pods there get no answer → meshctl clustermesh status --context 'mesh-1,<context of mesh-2>' --wait$/,
+    ),
+  );
 });

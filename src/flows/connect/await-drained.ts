@@ -9,9 +9,10 @@ import { readyPods, untilSettled } from '../etcd/ask-etcd.ts';
 import { readOwnKeys } from '../etcd/read-own-keys.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 
-const LOOK_INTERVAL_MS = 2_000;
+/** Between looks for what takes minutes. */
+export const LOOK_INTERVAL_MS = 2_000;
 /** Cilium's pkg/clustermesh/kvstoremesh: drainGracePeriod is three minutes, and then it deletes key by key. */
-const DRAINED_WITHIN_MS = 4 * 60 * 1000;
+export const DRAINED_WITHIN_MS = 4 * 60 * 1000;
 
 /** A cluster whose KVStoreMesh still lets go of a peer that it is to dial again, and that peer. */
 interface Held {
@@ -119,7 +120,8 @@ export async function awaitDrained(
   ];
 }
 
-const RETAKEN = 'which takes up to three minutes after a disconnect';
+/** How long KVStoreMesh takes for it, as a clause. */
+export const RETAKEN = 'which takes up to three minutes after a disconnect';
 
 function heldWords({ holder, peer }: Held): string {
   return `KVStoreMesh of ${holder.identity.name} has dropped what it had of ${peer.identity.name}`;

@@ -16,6 +16,7 @@ import { answersWherePodsAre } from '../../mesh/peers/moved-serving.ts';
 import { kvstoremeshDials } from '../../mesh/peers/peers.ts';
 import { effectsAt, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { isChange, type Step } from '../../mesh/plan/plan.ts';
+import { awaitOwnDrained, replacesApiserver } from '../connect/await-own-drained.ts';
 import { during, type Flow, issuingTime, type Target } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
@@ -165,12 +166,18 @@ async function enableIn(
   const ofAddress = asked ? await awaitOtherAddress(flow, target, asked, options.waitMs) : [];
 
   const changed = pending || isFounded;
-  const final = changed ? await draftAgain(flow, target, options, draft) : draft;
+  let final = changed ? await draftAgain(flow, target, options, draft) : draft;
+  const held = replacesApiserver(final.snapshot, final.plan.steps)
+    ? await awaitOwnDrained(flow, target, final.snapshot, options.waitMs)
+    : undefined;
+  // That takes minutes.
+  if (held) final = await draftAgain(flow, target, options, draft);
   // Of one thing the plan may have said it, what has come of it, and the plan that was made anew.
   const warnings = [...new Set([...ofAddress, ...final.ofAddress])]
     .filter((words) => !draft.ofAddress.includes(words))
     .map((words) => `${context}: ${words}`);
   for (const words of warnings) flow.progress.warn(words);
+  warnings.push(...(held ?? []));
   const rest = final.plan.steps.filter((step) => !isFoundation(step));
   const authorities = await readAuthorities([target], rest);
   const apply = (steps: readonly Step[]) => applyAll(flow, target, steps, options, authorities, journals);

@@ -14,6 +14,7 @@ import { settleImage } from '../../mesh/enable/settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
+import { awaitOwnDrained } from '../connect/await-own-drained.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
@@ -93,7 +94,11 @@ export async function enableViaHelm(
   { waitMs, ...options }: EnableOptions,
   helm: HelmOptions,
 ): Promise<void> {
-  if (!helm.dryRun) await requireNoRotation(flow, [target]);
+  if (!helm.dryRun) {
+    await requireNoRotation(flow, [target]);
+    // Which pods it replaces, only its chart knows.
+    await awaitOwnDrained(flow, target, draft.snapshot, waitMs);
+  }
   const { values, notes, gives } = helmValuesOf(draft, { ...options, waitMs }, helm.release);
   for (const note of notes) flow.progress.info(note);
   const journal = helm.dryRun ? undefined : await makeUsers(flow, target, draft);

@@ -7,6 +7,7 @@ import { SERVER_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretText } from '../../mesh/objects/secret-data.ts';
 import { type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { RotationPhase } from '../../mesh/rotation/phases.ts';
+import { awaitOwnDrained } from '../connect/await-own-drained.ts';
 import { awaitRollout } from '../enable/await-apiserver.ts';
 import { during, type Flow, issuingTime, type Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
@@ -98,6 +99,10 @@ async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, w
     );
   // Pods of that very mark may be there, of a phase that was just taken back: they would stay, with what they have read.
   if (run.isAgain) await each((target) => awaitRollout(flow, target, work.waitMs));
+  await each(async (target) => {
+    const member = members.find(({ snapshot }) => snapshot.context === target.client.context);
+    if (member) await awaitOwnDrained(flow, target, member.snapshot, work.waitMs);
+  });
   const asWritten = (target: Target) => requireTrustAsWritten(target, members, writer);
   await each(asWritten);
   say('replacing the pods of the clustermesh-apiserver');

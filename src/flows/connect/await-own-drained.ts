@@ -1,0 +1,99 @@
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
+import { firstOf } from '../../mesh/counted.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { apiserverDeploymentRef, SYNCED_PREFIX } from '../../mesh/objects/names.ts';
+import { configuredPeers, kvstoremeshDials } from '../../mesh/peers/peers.ts';
+import { replacesPods } from '../../mesh/peers/restart-effects.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { readyPods, untilSettled } from '../etcd/ask-etcd.ts';
+import { readClusterConfigs, readOwnKeys } from '../etcd/read-own-keys.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { DRAINED_WITHIN_MS, LOOK_INTERVAL_MS, RETAKEN } from './await-drained.ts';
+
+/** Whether these steps replace the pods of a cluster's clustermesh-apiserver. */
+export function replacesApiserver({ context, namespace }: ClusterSnapshot, steps: readonly Step[]): boolean {
+  const ref = keyOf(apiserverDeploymentRef(namespace));
+  return steps.some((step) => step.cluster === context && keyOf(step.object) === ref && replacesPods(step));
+}
+
+/**
+ * Waits, before the pods of a clustermesh-apiserver are replaced, until its KVStoreMesh can take up again the peers that it is to dial.
+ * One that was disconnected and connected again within three minutes still lets go of such a peer, as the peer mostly does of this
+ * cluster, and until then neither uses the other. A new pod holds on to nothing and takes the peer up at once: requests would go to pods
+ * of the peer that have no way back before it is through with its own. Where an etcd cannot be asked, nothing is known, and nothing waited for.
+ * @param peers who is to be dialled; default: by the files that are there
+ * @returns undefined where nothing was to be waited for; else what is still held at the end, as a warning that has been given
+ */
+export async function awaitOwnDrained(
+  flow: Flow,
+  target: Target,
+  snapshot: ClusterSnapshot,
+  waitMs: number,
+  peers: readonly string[] = configuredPeers(snapshot),
+): Promise<string[] | undefined> {
+  if (peers.length === 0 || !kvstoremeshDials(snapshot)) return undefined;
+  const held = await orNobody(flow, drainedPeers(flow, target, snapshot, peers));
+  if (held.length === 0) return undefined;
+  const { context } = target.client;
+  const deadline = flow.clock.ms() + Math.min(waitMs, DRAINED_WITHIN_MS);
+  const left = await during(
+    flow,
+    {
+      doing: `${context}: waiting, before its pods are replaced, until KVStoreMesh has dropped what it had of ${firstOf(held)}, ${RETAKEN}`,
+      done: (still) =>
+        `${context}: KVStoreMesh ${still.length === 0 ? 'has dropped' : 'still holds'} what it had of ${firstOf(held)}`,
+      good: (still) => still.length === 0,
+    },
+    () =>
+      untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
+        const still = await drainedPeers(flow, target, snapshot, held);
+        return last ? (still ?? held) : still?.length === 0 ? still : undefined;
+      }),
+  );
+  if (left.length === 0) return [];
+  const says =
+    `${context}: KVStoreMesh still holds what it had of ${firstOf(left)}, which new pods take up again at once: until the other side has ` +
+    `dropped what it had of this cluster too, ${RETAKEN}, requests from here to pods there get no answer`;
+  const warning = `${says} → ${meshctlCommand('clustermesh status', { context: [context, ...left.map(unnamedContext)] }, ['--wait'])}`;
+  flow.progress.warn(warning);
+  return [warning];
+}
+
+/**
+ * Of these peers those that any pod's KVStoreMesh lets go of: it deletes their configuration first and, three minutes later, what says that
+ * they are synced (Cilium's pkg/clustermesh/kvstoremesh, `drain`), and puts off meanwhile to take them up (`tombstones` in
+ * pkg/clustermesh/common). Of a peer that is connected, or that is lost, both are there.
+ * @returns undefined where an etcd gave no answer
+ */
+async function drainedPeers(
+  flow: Flow,
+  target: Target,
+  snapshot: ClusterSnapshot,
+  peers: readonly string[],
+): Promise<string[] | undefined> {
+  const read = (await readyPods(target)).map(async (pod) => {
+    const synced = await readOwnKeys(flow, target, snapshot, pod, SYNCED_PREFIX);
+    // Afterwards: who is taken up in between has one by then.
+    const configs = await readClusterConfigs(flow, target, snapshot, pod);
+    return synced instanceof Map && configs instanceof Map ? lettingGoOf(synced, configs) : undefined;
+  });
+  const held = await Promise.all(read);
+  return held.includes(undefined) ? undefined : peers.filter((peer) => held.some((names) => names?.has(peer)));
+}
+
+function lettingGoOf(synced: ReadonlyMap<string, string>, configs: ReadonlyMap<string, string>): Set<string> {
+  const names = [...synced.keys()].map((key) => key.slice(0, key.indexOf('/')));
+  return new Set(names.filter((name) => !configs.has(name)));
+}
+
+async function orNobody(flow: Flow, look: Promise<string[] | undefined>): Promise<string[]> {
+  try {
+    return (await look) ?? [];
+  } catch (error) {
+    flow.signal.throwIfAborted();
+    if (error instanceof MeshctlError) return [];
+    throw error;
+  }
+}
