@@ -101,8 +101,8 @@ it('while both hold on to each other, no one waits, and the plan and the run say
 });
 
 /** Two clusters that both still hold on to each other, and are to be connected again. */
-async function reconnecting(): Promise<void> {
-  clusters = await startConnectClusters(2, { timings: { drainMs: HOUR_MS } });
+async function reconnecting(ciliumVersion = '1.20.0'): Promise<void> {
+  clusters = await startConnectClusters(2, { ciliumVersion, timings: { drainMs: HOUR_MS } });
   const pair = ['--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
   await clusters.meshctl.ok(['clustermesh', 'connect', ...pair]);
   await untilHealthy(clusters, PAIR);
@@ -133,6 +133,23 @@ it.each([
     await untilHealthy(clusters, PAIR);
   },
 );
+
+it('so does connect where a name is dialled by hostAliases of the pods', async () => {
+  await reconnecting('1.19.0');
+  // Nobody can have the server's certificate cover that address.
+  const { store } = clusterAt(clusters, 'mesh-2');
+  store.update(refs.secret('cilium-ca'), ({ data }) => void delete (data as Record<string, string>)['ca.key']);
+  const former = templateOf('mesh-1');
+  const atFirstLook = vi.fn(() => {
+    expect(templateOf('mesh-1')).toEqual(former);
+    for (const context of PAIR) restartApiserver(clusterAt(clusters, context));
+  });
+  const argv = [...connect('mesh-1', 'mesh-2'), '--destination-endpoint', '172.18.2.77:2379', '--yes'];
+  const { exitCode, stderr } = await clusters.meshctl(argv, { clock: hastyClock(atFirstLook) });
+  expect(exitCode, stderr).toBe(0);
+  expect(atFirstLook, stderr).toHaveBeenCalledOnce();
+  expect(templateOf('mesh-1')).not.toEqual(former);
+});
 
 it('and where that takes too long, enable says which requests fail until then', async () => {
   await reconnecting();

@@ -24,7 +24,7 @@ export function replacesApiserver({ context, namespace }: ClusterSnapshot, steps
  * cluster, and until then neither uses the other. A new pod holds on to nothing and takes the peer up at once: requests would go to pods
  * of the peer that have no way back before it is through with its own. Where an etcd cannot be asked, nothing is known, and nothing waited for.
  * @param peers who is to be dialled; default: by the files that are there
- * @returns undefined where nothing was to be waited for; else what is still held at the end, as a warning that has been given
+ * @returns undefined where nothing was to be waited for; else what is still held at the end, as a warning to be given
  */
 export async function awaitOwnDrained(
   flow: Flow,
@@ -56,9 +56,9 @@ export async function awaitOwnDrained(
   const says =
     `${context}: KVStoreMesh still holds what it had of ${firstOf(left)}, which new pods take up again at once: until the other side has ` +
     `dropped what it had of this cluster too, ${RETAKEN}, requests from here to pods there get no answer`;
-  const warning = `${says} → ${meshctlCommand('clustermesh status', { context: [context, ...left.map(unnamedContext)] }, ['--wait'])}`;
-  flow.progress.warn(warning);
-  return [warning];
+  return [
+    `${says} → ${meshctlCommand('clustermesh status', { context: [context, ...left.map(unnamedContext)] }, ['--wait'])}`,
+  ];
 }
 
 /**

@@ -10,7 +10,7 @@ import { meshHostname, REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
-import { knownPeers } from '../../mesh/peers/peers.ts';
+import { configuredPeers, knownPeers } from '../../mesh/peers/peers.ts';
 import { isChange, type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { proveServer } from '../etcd/prove.ts';
@@ -25,7 +25,8 @@ import { spareOthers } from '../write/spare-others.ts';
 import { requireStanding } from '../write/still-standing.ts';
 import { warnOfMovedPods } from '../write/where-pods-are.ts';
 import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
-import { awaitDrained } from './await-drained.ts';
+import { awaitDrained, DRAINED_WITHIN_MS } from './await-drained.ts';
+import { awaitOwnDrained, replacesApiserver } from './await-own-drained.ts';
 import type { PreparedConnect } from './plan-dials.ts';
 import type { ConnectOptions } from './prepare-connect.ts';
 import { requireUnchangedSince, warnOfSwitched } from './what-changed.ts';
@@ -149,7 +150,12 @@ async function carryOut(
     else if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options);
     // It asks as the proof does, and where that is not to be done neither is this.
     const held =
-      options.proof === false ? [] : await awaitDrained(flow, targets, directions, options.parallel, prepared.held);
+      options.proof === false
+        ? []
+        : [
+            ...(await awaitDrained(flow, targets, directions, options.parallel, prepared.held)),
+            ...(await awaitWhereReplaced(flow, prepared, options.parallel)),
+          ];
     await duringChange(flow, DIALING, dial.steps.some(isChange), () =>
       writeUnchanged(
         dial.steps,
@@ -192,6 +198,25 @@ async function carryOut(
     });
     throw error;
   }
+}
+
+/** Where a host name is dialled for which Cilium needs hostAliases, pods are replaced with the file. @returns warnings */
+async function awaitWhereReplaced(
+  flow: Flow,
+  { targets, members, directions, dial }: PreparedConnect,
+  parallel: number,
+): Promise<string[]> {
+  const limit = pLimit(parallel);
+  const waits = members.flatMap(({ snapshot }) => {
+    const target = targets.find(({ client }) => client.context === snapshot.context);
+    if (!target || !replacesApiserver(snapshot, dial.steps)) return [];
+    const begun = directions
+      .filter(({ client }) => client.snapshot === snapshot)
+      .map(({ server }) => server.identity.name);
+    const peers = [...new Set([...configuredPeers(snapshot), ...begun])];
+    return [limit(() => awaitOwnDrained(flow, target, snapshot, DRAINED_WITHIN_MS, peers))];
+  });
+  return (await Promise.all(waits)).flatMap((warnings) => warnings ?? []);
 }
 
 /** Progress is shown of what really happens. */

@@ -176,8 +176,8 @@ async function enableIn(
   const warnings = [...new Set([...ofAddress, ...final.ofAddress])]
     .filter((words) => !draft.ofAddress.includes(words))
     .map((words) => `${context}: ${words}`);
-  for (const words of warnings) flow.progress.warn(words);
   warnings.push(...(held ?? []));
+  for (const words of warnings) flow.progress.warn(words);
   const rest = final.plan.steps.filter((step) => !isFoundation(step));
   const authorities = await readAuthorities([target], rest);
   const apply = (steps: readonly Step[]) => applyAll(flow, target, steps, options, authorities, journals);

@@ -97,7 +97,8 @@ export async function enableViaHelm(
   if (!helm.dryRun) {
     await requireNoRotation(flow, [target]);
     // Which pods it replaces, only its chart knows.
-    await awaitOwnDrained(flow, target, draft.snapshot, waitMs);
+    const held = await awaitOwnDrained(flow, target, draft.snapshot, waitMs);
+    for (const warning of held ?? []) flow.progress.warn(warning);
   }
   const { values, notes, gives } = helmValuesOf(draft, { ...options, waitMs }, helm.release);
   for (const note of notes) flow.progress.info(note);

@@ -101,7 +101,8 @@ async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, w
   if (run.isAgain) await each((target) => awaitRollout(flow, target, work.waitMs));
   await each(async (target) => {
     const member = members.find(({ snapshot }) => snapshot.context === target.client.context);
-    if (member) await awaitOwnDrained(flow, target, member.snapshot, work.waitMs);
+    const held = member && (await awaitOwnDrained(flow, target, member.snapshot, work.waitMs));
+    for (const warning of held ?? []) flow.progress.warn(warning);
   });
   const asWritten = (target: Target) => requireTrustAsWritten(target, members, writer);
   await each(asWritten);
