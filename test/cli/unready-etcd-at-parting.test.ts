@@ -33,7 +33,8 @@ it.each([
   const spec = { ...(pod.spec as object), nodeName: 'cut-off' };
   store.create(
     {
-      ...ref,
+      apiVersion: 'v1',
+      kind: 'Pod',
       metadata: { name: NAME, namespace: 'kube-system', labels, ...metadata },
       spec,
       status,
