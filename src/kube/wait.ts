@@ -1,4 +1,4 @@
-import { errorOfAbort, isRefusal, MeshctlError } from '../mesh/errors.ts';
+import { errorOfAbort, isAway, isRefusal, MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { ClusterClient } from './client.ts';
 import { linkSignals, timeoutSignal } from './http/linked-signal.ts';
@@ -154,9 +154,8 @@ async function watchState<T>(
   }
 }
 
-/** Whether the API server is away or failing, rather than refusing. */
 function isTrouble(error: unknown): boolean {
-  return error instanceof MeshctlError && (error.code === 'ApiFailure' || error.code === 'ClusterUnreachable');
+  return error instanceof MeshctlError && isAway(error);
 }
 
 /** Whether lists may do instead of a watch: some users may list but not watch. */

@@ -124,6 +124,11 @@ export function isUnjudged({ code }: Pick<MeshctlError, 'code'>): boolean {
   return UNANSWERED.includes(code);
 }
 
+/** Whether an API server is away or failing, rather than refusing. */
+export function isAway({ code }: Pick<MeshctlError, 'code'>): boolean {
+  return code === 'ClusterUnreachable' || code === 'ApiFailure';
+}
+
 /** What an API server's certificate, or what answers in its place, is refused for here, by Node.js's codes: time mends none of it. */
 const LASTING_CODES: readonly unknown[] = [
   ...['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID'],
@@ -133,7 +138,7 @@ const LASTING_CODES: readonly unknown[] = [
 
 /** Whether a cluster that could not be asked may answer at the next attempt: nobody waits for what stays so until it is mended here. */
 export function mayAnswerLater({ code, details }: Pick<MeshctlError, 'code' | 'details'>): boolean {
-  return ['ClusterUnreachable', 'ApiFailure', 'Timeout'].includes(code) && !LASTING_CODES.includes(details.code);
+  return (isAway({ code }) || code === 'Timeout') && !LASTING_CODES.includes(details.code);
 }
 
 /** What an aborted signal means: the deadline that its owner set, or the user's Ctrl-C. */

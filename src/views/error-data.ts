@@ -1,4 +1,4 @@
-import type { ErrorCode, MeshctlError } from '../mesh/errors.ts';
+import { type ErrorCode, isAway, type MeshctlError } from '../mesh/errors.ts';
 import { printableLines, printableSentence } from './printable.ts';
 
 /** An error as it is shown, for people and for `-o json`. */
@@ -11,7 +11,7 @@ export interface ErrorData {
 
 /** What an error says. API servers and programs in clusters word much of it, so nothing of it can act on a terminal. */
 export function errorData({ code, message, hint: given, details }: MeshctlError): ErrorData {
-  const state = code === 'Interrupted' ? stateAfter(details) : undefined;
+  const state = code === 'Interrupted' || isAway({ code }) ? stateAfter(details) : undefined;
   const hint = [state, given].filter(Boolean).join(' ');
   return {
     code,
@@ -21,7 +21,10 @@ export function errorData({ code, message, hint: given, details }: MeshctlError)
   };
 }
 
-/** What an interrupted run has left, where it is all as before: each cluster that is not was told of by itself. */
+/**
+ * What a run has left that was stopped, or ended by an API server that went away, where it is all as before: each cluster that is not was
+ * told of by itself.
+ */
 function stateAfter({ rollback, renewed }: MeshctlError['details']): string | undefined {
   if (!Array.isArray(rollback) || rollback.length === 0) return undefined;
   const isBefore = (rollback as readonly { outcome?: unknown }[]).every(({ outcome }) =>

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { MeshctlError } from '../../src/mesh/errors.ts';
+import { type ErrorCode, MeshctlError } from '../../src/mesh/errors.ts';
 import { errorData } from '../../src/views/error-data.ts';
 
 const undone = [{ context: 'one', outcome: 'as-before' }];
@@ -13,4 +13,15 @@ it.each<[string, Record<string, unknown>, string | undefined]>([
   const { hint } = errorData(new MeshctlError('Interrupted', 'interrupted', { details }));
   if (says === undefined) expect(hint).toBeUndefined();
   else expect(hint).toContain(says);
+});
+
+it.each<[ErrorCode, string]>([
+  ['ClusterUnreachable', 'Everything that was written has been rolled back: all is as before. Is the cluster up?'],
+  ['ApiFailure', 'Everything that was written has been rolled back: all is as before. Is the cluster up?'],
+  ['Conflict', 'Is the cluster up?'],
+])('a run that an API server ended by going away says so too, beside what mends it: %s', (code, says) => {
+  const { hint } = errorData(
+    new MeshctlError(code, 'away', { hint: 'Is the cluster up?', details: { rollback: undone } }),
+  );
+  expect(hint).toBe(says);
 });

@@ -5,9 +5,9 @@ import type { ClusterClient } from '../../src/kube/client.ts';
 import type { Parting } from '../../src/mesh/connect/disconnect-plan.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { ObjectRef } from '../../src/mesh/objects/kube-object.ts';
-import { briskClock } from '../support/brisk-clock.ts';
 import { CHECKOUT } from '../support/schemas.ts';
 import { NOW, snapshotOf } from '../support/snapshots.ts';
+import { woundClock } from '../support/wound-clock.ts';
 
 const silent = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
 const READY = { conditions: [{ type: 'Ready', status: 'True' }] };
@@ -19,12 +19,28 @@ interface Agent {
   /** On a node that there is no more. */
   isNodeGone?: true;
   /** What exec gives; default: that it knows no peer. */
-  answer?: 'none' | 'fails';
+  answer?: 'fails' | 'reports';
+}
+
+const away = (): never => {
+  throw new MeshctlError('ClusterUnreachable', 'connection refused', { details: { code: 'ECONNREFUSED' } });
+};
+
+/** Of an API server that is not there: which of its answers, counted from 1. */
+interface Outage {
+  lists?: (number: number) => boolean;
+  execs?: (number: number) => boolean;
 }
 
 /** Waits until agents have forgotten mesh-2. @param wanted by their DaemonSet; undefined: there is none */
-async function parted(agents: readonly Agent[], wanted: number | undefined, eachLook?: (look: number) => Agent[]) {
+async function parted(
+  agents: readonly Agent[],
+  wanted: number | undefined,
+  eachLook?: (look: number) => Agent[],
+  { lists = () => false, execs = () => false }: Outage = {},
+) {
   let looks = 0;
+  let [listed, asked] = [0, 0];
   const podOf = ({ phase = 'Running', metadata = {}, isNodeGone }: Agent, index: number) => ({
     metadata: { name: `cilium-${index}`, namespace: 'kube-system', ...metadata },
     spec: { nodeName: isNodeGone ? 'gone' : `node-${index}` },
@@ -33,6 +49,7 @@ async function parted(agents: readonly Agent[], wanted: number | undefined, each
   const client = {
     context: 'one',
     async listAll({ kind }: { kind: string }) {
+      if (lists(++listed)) away();
       const nodes = [0, 1].map((index) => ({ metadata: { name: `node-${index}` }, spec: {}, status: READY }));
       return kind === 'Node' ? nodes : (eachLook?.(++looks) ?? agents).map(podOf);
     },
@@ -44,14 +61,17 @@ async function parted(agents: readonly Agent[], wanted: number | undefined, each
         ? { kind, metadata: { name: 'cilium' }, status: { desiredNumberScheduled: wanted } }
         : undefined,
     async exec({ pod }: { pod: string }) {
-      if (agents[Number(pod.at(-1))]?.answer === 'fails') throw new MeshctlError('ExecFailed', 'no');
-      return { stdout: '{"cluster-mesh":{"clusters":[]}}', stderr: '', exitCode: 0 };
+      if (execs(++asked)) away();
+      const { answer } = agents[Number(pod.at(-1))] ?? {};
+      if (answer === 'fails') throw new MeshctlError('ExecFailed', 'no');
+      const clusters = answer === 'reports' ? '{"name":"mesh-2"}' : '';
+      return { stdout: `{"cluster-mesh":{"clusters":[${clusters}]}}`, stderr: '', exitCode: 0 };
     },
   };
   const flow: Flow = {
     progress: { start: () => silent, warn() {}, info() {} },
     now: () => NOW,
-    clock: briskClock(),
+    clock: woundClock(),
     signal: new AbortController().signal,
     installation: CHECKOUT,
   };
@@ -88,5 +108,24 @@ describe('that agents have forgotten a peer', () => {
   it('is seen once an agent that was just being replaced has its successor', async () => {
     const ofLook = (look: number) => (look < 3 ? [AGENT, { metadata: ENDING }] : [AGENT, AGENT]);
     expect(await parted([AGENT, AGENT], 2, ofLook)).toEqual([]);
+  });
+
+  it.each<[string, Outage]>([
+    ['nothing can be listed', { lists: (number) => number <= 20 }],
+    ['it goes between the list and the question', { execs: (number) => number <= 20 }],
+  ])('is seen once an API server is back that was away: %s', async (_when, outage) => {
+    expect(await parted([AGENT], 1, undefined, outage)).toEqual([]);
+  });
+
+  it('is not known where an API server does not come back in time, nor is it called undone', async () => {
+    await expect(parted([AGENT], 1, undefined, { lists: () => true })).rejects.toMatchObject({
+      code: 'ClusterUnreachable',
+    });
+    const [warning] = await parted([AGENT], 1, undefined, { execs: () => true });
+    expect(warning).toContain('cilium-0 did not say');
+  });
+
+  it('is not so while one still reports it', async () => {
+    await expect(parted([{ answer: 'reports' }], 1)).rejects.toMatchObject({ code: 'Timeout' });
   });
 });

@@ -4,6 +4,7 @@ import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { isPodRunning, livingPods } from '../../mesh/objects/pods.ts';
+import { untilSettled } from '../etcd/ask-etcd.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { agentsUnasked } from '../status/agents-unasked.ts';
 import { AGENTS, readAnswer } from '../status/status-programs.ts';
@@ -55,38 +56,36 @@ async function awaitForgotten(
 ): Promise<string[]> {
   const { context } = target.client;
   const settledBy = Math.min(deadline, flow.clock.ms() + SETTLED_WITHIN_MS);
-  for (;;) {
-    const { reporting, silent, pods } = await limit(() => askAgents(target, peers));
+  return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
+    const { reporting, silent, pods } = await askAgents(target, peers, late);
     if (reporting.length === 0) {
-      const unasked = await limit(() => agentsUnasked(flow, target, pods));
-      const unheard = [...silent, ...unasked];
+      const unheard = [...silent, ...(await agentsUnasked(flow, target, pods))];
       if (unheard.length === 0) return [];
-      if (silent.length > 0 || flow.clock.ms() + LOOK_INTERVAL_MS > settledBy) {
-        return [
-          `context "${context}": ${unheard.join(', ')} did not say whether ${unheard.length === 1 ? 'it has' : 'they have'} forgotten ${peers.join(', ')}; check again: ${meshctlCommand('clustermesh status', { context })}`,
-        ];
-      }
-      await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
-      continue;
+      if (silent.length === 0 && !late && flow.clock.ms() + LOOK_INTERVAL_MS <= settledBy) return undefined;
+      return [
+        `context "${context}": ${unheard.join(', ')} did not say whether ${unheard.length === 1 ? 'it has' : 'they have'} forgotten ${peers.join(', ')}; check again: ${meshctlCommand('clustermesh status', { context })}`,
+      ];
     }
-    if (flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
-      throw new MeshctlError(
-        'Timeout',
-        `context "${context}": agents still report ${peers.join(', ')}: ${reporting.join(', ')}`,
-        {
-          hint: `Kubelets refresh mounted Secrets about every minute; then check again: ${meshctlCommand('clustermesh status', { context })}`,
-          details: { context, pods: reporting },
-        },
-      );
-    }
-    await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
-  }
+    if (!late) return undefined;
+    throw new MeshctlError(
+      'Timeout',
+      `context "${context}": agents still report ${peers.join(', ')}: ${reporting.join(', ')}`,
+      {
+        hint: `Kubelets refresh mounted Secrets about every minute; then check again: ${meshctlCommand('clustermesh status', { context })}`,
+        details: { context, pods: reporting },
+      },
+    );
+  });
 }
 
-/** The pods that report one of the peers, and those that run and do not answer; `pods`: all of them. */
+/**
+ * The pods that report one of the peers, and those that run and do not answer; `pods`: all of them.
+ * @throws MeshctlError `ClusterUnreachable` of an API server that is away, which says nothing of its agents, but for the last look
+ */
 async function askAgents(
   { client, namespace }: Target,
   peers: readonly string[],
+  last: boolean,
 ): Promise<{ reporting: string[]; silent: string[]; pods: KubeObject[] }> {
   const limit = pLimit(EXECS_AT_A_TIME);
   const pods = await client.listAll(livingPods(namespace, AGENTS.selector));
@@ -102,6 +101,7 @@ async function askAgents(
         else if (clusters.some(({ name }) => peers.includes(name))) reporting.push(pod);
       } catch (error) {
         if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
+        if (error.code === 'ClusterUnreachable' && !last) throw error;
         silent.push(pod);
       }
     }),

@@ -93,8 +93,9 @@ export async function awaitShutOut(
   partings: readonly Parting[],
   wait: PartingWait,
 ): Promise<string[]> {
+  const looking = { ...wait, intervalMs: LOOK_INTERVAL_MS };
   const known = (
-    await Promise.all(partings.map((parting) => wait.limit(() => formerPeer(flow, targets, parting))))
+    await Promise.all(partings.map((parting) => untilSettled(flow, looking, () => formerPeer(flow, targets, parting))))
   ).flat();
   const unknown = formerUsers(targets, partings, known);
   const warnings = await Promise.all([

@@ -3,6 +3,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { beingDeleted, heldBy, isGoing, waitForEnd } from '../../mesh/plan/going.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
+import { untilSettled } from '../etcd/ask-etcd.ts';
 import { during, type Flow } from '../flow.ts';
 
 const LOOK_INTERVAL_MS = 1000;
@@ -22,16 +23,16 @@ export async function awaitRemoved(
   if (held.length === 0) return;
   const text = `${client.context}: waiting for what is deleted to be gone`;
   await during(flow, { doing: text, done: `${client.context}: what was deleted is gone` }, async (task) => {
-    const end = flow.clock.ms() + waitMs;
+    const deadline = flow.clock.ms() + waitMs;
     for (const object of held) {
-      for (;;) {
+      await untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
         const live = await client.get(refOf(object), { signal: flow.signal });
-        if (!live || live.metadata.uid !== object.metadata.uid) break;
+        if (!live || live.metadata.uid !== object.metadata.uid) return true;
         const words = `${describeRef(refOf(object))} to be gone${heldBy(live)}`;
-        if (flow.clock.ms() >= end) throw await stillThere(client, live, held, { words, waitMs });
+        if (last) throw await stillThere(client, live, held, { words, waitMs });
         task.update(`${client.context}: waiting for ${words}`);
-        await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
-      }
+        return undefined;
+      });
     }
   });
 }

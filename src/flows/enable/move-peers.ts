@@ -9,6 +9,7 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
 import { isConnected } from '../../mesh/status/status-tally.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
+import { untilSettled } from '../etcd/ask-etcd.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { AGENTS, REPLICAS, readAnswer, type StatusProgram } from '../status/status-programs.ts';
 import { nudgePods } from '../write/nudge.ts';
@@ -156,23 +157,21 @@ interface Arrival {
 
 async function awaitPeers(flow: Flow, target: Target, { of, peers, accept, waitMs }: Arrival): Promise<void> {
   const deadline = flow.clock.ms() + waitMs;
-  for (;;) {
+  await untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
     const lacking = await lackingPeers(flow, target, of, peers, accept);
-    if (lacking.length === 0) return;
-    if (flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
-      const { context } = target.client;
-      const words = lacking.slice(0, 5).map(({ pod, peer }) => `${pod} has not reached ${peer}`);
-      throw new MeshctlError(
-        'Timeout',
-        `context "${context}": after ${Math.round(waitMs / 100) / 10} s ${words.join(', ')}`,
-        {
-          hint: `See why: ${meshctlCommand('clustermesh status', { context })}`,
-          details: { context, lacking },
-        },
-      );
-    }
-    await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
-  }
+    if (lacking.length === 0) return true;
+    if (!last) return undefined;
+    const { context } = target.client;
+    const words = lacking.slice(0, 5).map(({ pod, peer }) => `${pod} has not reached ${peer}`);
+    throw new MeshctlError(
+      'Timeout',
+      `context "${context}": after ${Math.round(waitMs / 100) / 10} s ${words.join(', ')}`,
+      {
+        hint: `See why: ${meshctlCommand('clustermesh status', { context })}`,
+        details: { context, lacking },
+      },
+    );
+  });
 }
 
 /** Which pod does not have which peer as wanted; a pod that does not answer has none. */

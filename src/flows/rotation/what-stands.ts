@@ -1,6 +1,6 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Member } from '../../mesh/connect/member.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { isAway, MeshctlError } from '../../mesh/errors.ts';
 import { SHARED_USER } from '../../mesh/objects/names.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
 import { isForcedIn } from '../../mesh/plan/forcing.ts';
@@ -85,7 +85,9 @@ export async function sayWhatStands(
   );
   if (!began && !isLeft) {
     // All is as before, and what an earlier run had begun is so too.
-    sayUnfinished(flow, prepared, members, resumeCommand(prepared, options, steps));
+    const resume = resumeCommand(prepared, options, steps);
+    const isGoingOn = sayUnfinished(flow, prepared, members, resume);
+    if (!isGoingOn && error instanceof MeshctlError && isAway(error)) flow.progress.warn(`${TO_CONTINUE}: ${resume}`);
     return;
   }
   const effect = await whoIsCut(flow, prepared, options, members);
@@ -109,12 +111,16 @@ export async function sayWhatStands(
   if (trusted.length + goOn.length > 0) flow.progress.warn([...trusted, ...goOn].join('. '));
 }
 
-/** Which clusters a run that has done nothing leaves in the middle of a rotation, each with its phase, and how that goes on. */
-function sayUnfinished(flow: Flow, { scope }: PreparedRotation, members: readonly Member[], resume: string): void {
+/**
+ * Which clusters a run that has done nothing leaves in the middle of a rotation, each with its phase, and how that goes on.
+ * @returns whether any does
+ */
+function sayUnfinished(flow: Flow, { scope }: PreparedRotation, members: readonly Member[], resume: string): boolean {
   const found = unfinishedRotations(members.map(({ snapshot }) => snapshot));
   // What the run itself would have gone on with goes on as it was asked for.
   for (const { context, says, hint } of found)
     flow.progress.warn(`context "${context}": ${says}. ${TO_CONTINUE}: ${scope.changing.has(context) ? resume : hint}`);
+  return found.length > 0;
 }
 
 /** Of clusters that have let go of a CA, the last that a rotation does: nothing is gone on with, but a look is not amiss. */
