@@ -21,6 +21,8 @@ export interface RunAtWork {
   doing?: string | undefined;
   /** It has not said so again in time: it was killed, or its machine has stopped. */
   stale?: true | undefined;
+  /** Its process is known to have ended, however good its mark still is; it is stale, too. */
+  ended?: true | undefined;
 }
 
 /** What is known of runs in a cluster. */
@@ -57,7 +59,7 @@ export function runsMarked(
     since: hold.since.toISOString(),
     until: hold.until.toISOString(),
     ...(hold.doing === undefined ? {} : { doing: hold.doing }),
-    ...(isAlive(hold, now) && !hasEnded(hold) ? {} : { stale: true }),
+    ...(hasEnded(hold) ? { stale: true, ended: true } : isAlive(hold, now) ? {} : { stale: true }),
   });
   const rotating = holdOf('rotation', rotation);
   return [
@@ -75,11 +77,25 @@ export interface ToldRun {
   stale?: true | undefined;
 }
 
-/** Each run once, however many clusters it is at work in. @param look the command line that looks again, once it has ended */
-export function toldRuns(clusters: readonly HeldCluster[], look: string): ToldRun[] {
+/** Whether a rotation of a CA was found unfinished where it was looked for, and how it goes on. */
+export interface SoughtRotation {
+  /** Absent where there is none. */
+  hint?: string | undefined;
+}
+
+/**
+ * Each run once, however many clusters it is at work in.
+ * @param look the command line that looks again, once it has ended
+ * @param sought what was found in clusters, by context, of a rotation that may have been left unfinished; undefined where nobody has looked
+ */
+export function toldRuns(
+  clusters: readonly HeldCluster[],
+  look: string,
+  sought: (contexts: readonly string[]) => SoughtRotation | undefined = () => undefined,
+): ToldRun[] {
   const marks = clusters.flatMap(({ runs = [], ...place }) => runs.map((run) => ({ place, run })));
-  const alike = groupBy(marks, ({ run: { command, host, since, doing, stale } }) =>
-    JSON.stringify([command, host, since, doing, stale]),
+  const alike = groupBy(marks, ({ run: { command, host, since, doing, stale, ended } }) =>
+    JSON.stringify([command, host, since, doing, stale, ended]),
   );
   return [...alike.values()].flatMap((group) => {
     const [first] = group;
@@ -92,7 +108,11 @@ export function toldRuns(clusters: readonly HeldCluster[], look: string): ToldRu
         .at(-1) ?? first.run.until;
     const contexts = places.map(({ context }) => context);
     const { stale } = first.run;
-    const told = { contexts, says: saysRun({ ...first.run, until }), hint: nextOf(first.run, places, look) };
+    const told = {
+      contexts,
+      says: saysRun({ ...first.run, until }),
+      hint: nextOf(first.run, places, look, sought(contexts)),
+    };
     return [stale ? { ...told, stale } : told];
   });
 }
@@ -104,13 +124,20 @@ export function runWarnings(clusters: readonly HeldCluster[], look: string): str
   );
 }
 
-function saysRun({ command, host, since, until, doing, stale }: RunAtWork): string {
+function saysRun({ command, host, since, until, doing, stale, ended }: RunAtWork): string {
   const at = doing === undefined ? '' : ` (${uncapital(doing)})`;
   if (!stale) return `another run, ${command} on ${host}, is at work there, since ${since}${at}`;
-  return `another run, ${command} on ${host}, has begun at ${since}${at}, and has neither ended nor been heard of since its mark ran out at ${until}: it was killed, or its machine has stopped`;
+  const begun = `another run, ${command} on ${host}, has begun at ${since}${at}, and`;
+  if (ended) return `${begun} its process has ended without taking its mark away: it was killed`;
+  return `${begun} has neither ended nor been heard of since its mark ran out at ${until}: it was killed, or its machine has stopped`;
 }
 
-function nextOf(run: RunAtWork, places: readonly Pick<HeldCluster, 'context' | 'namespace'>[], look: string): string {
+function nextOf(
+  run: RunAtWork,
+  places: readonly Pick<HeldCluster, 'context' | 'namespace'>[],
+  look: string,
+  sought: SoughtRotation | undefined,
+): string {
   const { command, stale } = run;
   if (!stale) return `${waitFor([run])}: ${look}`;
   const leaseRef = command === 'certs rotate' ? rotationLeaseRef : applyLeaseRef;
@@ -120,6 +147,7 @@ function nextOf(run: RunAtWork, places: readonly Pick<HeldCluster, 'context' | '
   // Another one may have been meant since: the same would take that back.
   if (command !== 'certs rotate')
     return `If what it had begun is still wanted, run the same ${command} again, which finishes it and takes the mark away; or take the mark away: ${away}`;
+  if (sought) return sought.hint ?? `Take its mark away, as it has left no rotation unfinished: ${away}`;
   const context = places.map((place) => place.context);
   const check = meshctlCommand('clustermesh check', { context }, ['--category', 'tls']);
   return `See whether it has left a rotation unfinished, and how it continues: ${check}; or where it has not, take its mark away: ${away}`;

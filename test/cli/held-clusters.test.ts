@@ -362,8 +362,13 @@ describe('status and check where a rotation is at work', () => {
     const argv = mesh('check', ...BOTH, '--category', 'tls', '--fail-on', 'warn', '-o', 'json');
     const run = await clusters.meshctl(argv);
     expect(run.exitCode).toBe(1);
-    const { checks } = jsonOf(run) as { checks: { id: string }[] };
+    const { checks } = jsonOf(run) as { checks: { id: string; hint?: string }[] };
     expect(checks).toContainEqual(expect.objectContaining({ id: 'run-at-work', severity: 'warn', cluster: 'mesh-1' }));
+    // The check that tells whether a rotation is unfinished has passed.
+    const { hint } = checks.find(({ id }) => id === 'run-at-work') ?? {};
+    expect(hint).toMatch(
+      /^Take its mark away, as it has left no rotation unfinished: kubectl .* delete lease meshctl-certs-rotate$/,
+    );
   });
 
   describe('where marks may not be read', () => {

@@ -58,6 +58,12 @@ describe('the marks of runs', () => {
     expect([staleOf(-1), staleOf(1), staleOf(86_400_000)]).toEqual([true, undefined, true]);
   });
 
+  it('are stale at once where their process is known to have ended', () => {
+    const marks = { rotation: rotation(hold(40_000)), apply: undefined };
+    expect(runsMarked(marks, NOW, () => true)[0]).toMatchObject({ stale: true, ended: true });
+    expect(runsMarked(marks, NOW, () => false)[0]).toEqual(RUN);
+  });
+
   it.each<[own: string[] | undefined, peers: string[] | undefined, is: boolean]>([
     [undefined, ['a'], true],
     [['a'], undefined, true],
@@ -107,6 +113,36 @@ describe('a run is told', () => {
     expect(apply?.hint).toBe(
       'If what it had begun is still wanted, run the same apply again, which finishes it and takes the mark away; or take the mark away: kubectl --context a -n kube-system delete lease meshctl-apply',
     );
+  });
+});
+
+describe('a run that has died', () => {
+  const AWAY = 'kubectl --context a -n kube-system delete lease meshctl-certs-rotate';
+  const dead = cluster('a', { ...RUN, stale: true, ended: true });
+
+  it('is not told by a time that is to come where its process has ended', () => {
+    const [told] = toldRuns([dead], LOOK);
+    expect(told?.says).toBe(
+      `another run, certs rotate on jumphost, has begun at ${RUN.since}, and its process has ended without taking its mark away: it was killed`,
+    );
+  });
+
+  it.each([
+    ['nobody has looked', undefined, /meshctl clustermesh check --context a --category tls; or .*delete lease/],
+    ['there is none', {}, new RegExp(`^Take its mark away, as it has left no rotation unfinished: ${AWAY}$`)],
+    [
+      'there is one',
+      { hint: 'meshctl clustermesh certs rotate --context a' },
+      /^meshctl \S+ certs rotate --context a$/,
+    ],
+  ])('leads to the rotation that it has left, and to no check that has just been made: %s', (_when, sought, hint) => {
+    const asked: (readonly string[])[] = [];
+    const [told] = toldRuns([dead], LOOK, (contexts) => {
+      asked.push(contexts);
+      return sought;
+    });
+    expect(told?.hint).toMatch(hint);
+    expect(asked).toEqual([['a']]);
   });
 });
 

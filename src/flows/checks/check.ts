@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { ANSWER_CHECKS } from '../../mesh/checks/answers.ts';
+import { UNFINISHED_ROTATION } from '../../mesh/checks/authority.ts';
 import {
   type CheckEntry,
   describeFindings,
@@ -28,7 +29,7 @@ import { thoseAlone } from '../../mesh/peers/peers-on-record.ts';
 import { allPeersOutside, type PeerOutside } from '../../mesh/peers/peers-outside.ts';
 import { saysUnreadMarks } from '../../mesh/peers/unread-choices.ts';
 import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
-import { type HeldCluster, heldBack, type ToldRun, toldRuns } from '../../mesh/runs-at-work.ts';
+import { type HeldCluster, heldBack, type SoughtRotation, type ToldRun, toldRuns } from '../../mesh/runs-at-work.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { lookingAgain } from '../../mesh/status/status.ts';
 import { readRenderedByHelm } from '../../snapshot/helm-release.ts';
@@ -192,12 +193,20 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       const failed = [...unread, ...unseen];
       const alone = pre || failed.length > 0 ? [] : thoseAlone(snapshots).map(({ context }) => context);
       const heard = options.suppress.includes(RUN_AT_WORK) ? [] : clusters;
-      const runs = toldRuns(heard, look);
+      const runs = toldRuns(heard, look, (contexts) => soughtRotation(entries, contexts));
       const runsUnread = heard.flatMap(({ context, runsUnread: isUnread }) => (isUnread ? [context] : []));
       const unreadMarks = pre || !categories.has('peers') ? [] : snapshots.flatMap((one) => saysUnreadMarks(one) ?? []);
       return { entries, failed, outside, meshes, unreadMarks, runs, runsUnread, alone };
     },
   );
+}
+
+/** What a check has found of a rotation that may be unfinished in any of these clusters; undefined where it has not looked at all of them. */
+function soughtRotation(entries: readonly CheckEntry[], contexts: readonly string[]): SoughtRotation | undefined {
+  const found = entries.filter(({ id }) => id === UNFINISHED_ROTATION);
+  const unfinished = found.find(({ severity, cluster = '' }) => severity === 'warn' && contexts.includes(cluster));
+  if (unfinished) return { hint: unfinished.hint };
+  return found.length > 0 && found.every(({ severity }) => severity !== 'skip') ? {} : undefined;
 }
 
 /** Where an enable that is a next step would be refused for what others have set, it takes that over. */

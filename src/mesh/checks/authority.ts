@@ -36,6 +36,9 @@ import { type ClusterObservation, findingOf, type MeshCheck } from './shared/mes
 import { peersNotCompared } from './shared/subjects.ts';
 import { expiry } from './tls.ts';
 
+/** The id of the check that names a rotation of a CA that is in its middle. */
+export const UNFINISHED_ROTATION = 'tls-rotation';
+
 const NO_CA = 'there is no readable Secret cilium-ca';
 /** Whatever Secret cilium-ca holds, as for Hubble. */
 const ELSEWHERE = 'cert-manager issues its certificates, from a CA of its own';
@@ -131,7 +134,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
         : `context "${context}": the CA of ${peer} is missing in ${bundle}, by which its programs know peers`,
   },
   {
-    id: 'tls-rotation',
+    id: UNFINISHED_ROTATION,
     category: 'tls',
     title: 'no rotation of a CA is unfinished',
     subject: rotatedCa,
@@ -139,7 +142,9 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
       unfinishedRotations(all, others)
         .filter(({ context }) => clusters.some((cluster) => cluster.context === context))
         // A warning: what is in place works, also after a restart; only the former CA is not let go of.
-        .map(({ context, phase, says, hint }) => findingOf('tls-rotation', 'warn', context, { phase, says }, hint)),
+        .map(({ context, phase, says, hint }) =>
+          findingOf(UNFINISHED_ROTATION, 'warn', context, { phase, says }, hint),
+        ),
     says: ({ args }) => `context "${args.context}": ${args.says}`,
   },
   {
