@@ -54,6 +54,18 @@ describe('hostile answers', () => {
     );
   });
 
+  it.each<[string, (count: number) => unknown, (document: unknown) => readonly unknown[] | undefined]>([
+    ['cilium-health', (count) => ({ nodes: Array.from({ length: count }, () => ({ name: 'n' })) }), readHealth],
+    ['bgp peers', (count) => Array.from({ length: count }, () => ({ 'peer-address': '10.0.0.1' })), readBgpSessions],
+    ['bgp routes', (count) => Array.from({ length: count }, () => ({ prefix: '10.0.0.0/24' })), readBgpPrefixes],
+    ['ip route', (count) => Array.from({ length: count }, () => ({ dst: '10.0.0.0/24' })), readRoutes],
+  ])(
+    'of %s in a large mesh are read to their end: what is left out would be judged to be missing',
+    (_program, of, read) => {
+      expect(read(of(120_000))).toHaveLength(120_000);
+    },
+  );
+
   it('never bring a raw control character to the terminal, in any view of a status', () => {
     const pod = fc.record({ name: hostileText, document: hostileDocument, error: hostileText, status: hostileText });
     fc.assert(

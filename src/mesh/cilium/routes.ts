@@ -106,13 +106,12 @@ export function isComplete(report: Omit<RoutesReport, 'complete'>): boolean {
 const TUNNEL_DEVICES = ['cilium_host', 'cilium_vxlan', 'cilium_geneve'];
 /** Routing daemons mark what they install (iproute2's rt_protos). */
 const BGP_PROTOCOLS = ['bgp', 'bird', 'zebra', 'gobgp'];
-const MOST_ROUTES = 10_000;
 const LONGEST_WORD = 64;
 
-/** Routes in the output of `ip -json route`; undefined when it is something else. @param document parsed, not trusted */
+/** Routes in the output of `ip -json route`, all of them: of what is left out, a gap would be made. Undefined when it is something else. @param document parsed, not trusted */
 export function readRoutes(document: unknown): NodeRoute[] | undefined {
   if (!Array.isArray(document)) return undefined;
-  return document.slice(0, MOST_ROUTES).flatMap((entry: unknown) => {
+  return document.flatMap((entry: unknown) => {
     const { dst, gateway, dev, protocol, type, metric } = (entry ?? {}) as Record<string, unknown>;
     if (typeof dst !== 'string') return [];
     const drops = DROPPING.find((one) => one === type);

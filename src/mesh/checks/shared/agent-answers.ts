@@ -1,9 +1,7 @@
 import { fieldsOf } from '../../record.ts';
 import type { BgpSession, HealthProblem, NodeHealth } from './mesh-input.ts';
 
-const MOST_NODES = 10_000;
 const MOST_ADDRESSES = 100;
-const MOST_PREFIXES = 100_000;
 const LONGEST_WORD = 128;
 const LONGEST_SENTENCE = 512;
 
@@ -20,7 +18,7 @@ export function readHealth(document: unknown, now?: Date): NodeHealth[] | undefi
   if (nodes === null) return [];
   if (!Array.isArray(nodes)) return undefined;
   const clocks = { intervalMs: spanOf(probeInterval), newest: newestOf(nodes, timestamp), now };
-  return nodes.slice(0, MOST_NODES).map((entry: unknown) => {
+  return nodes.map((entry: unknown) => {
     const node = fieldsOf(entry);
     const ofEndpoint = pathsOf(node['health-endpoint']);
     // Before they had several addresses.
@@ -75,7 +73,7 @@ function isOutdated(path: Record<string, unknown>, { intervalMs, newest, now }: 
 }
 
 function newestOf(nodes: readonly unknown[], timestamp: unknown): number {
-  const paths = nodes.slice(0, MOST_NODES).flatMap((entry) => {
+  const paths = nodes.flatMap((entry) => {
     const { host, endpoint, 'health-endpoint': ofEndpoint } = fieldsOf(entry);
     return [...pathsOf(host), ...pathsOf(ofEndpoint), fieldsOf(endpoint)];
   });
@@ -125,7 +123,7 @@ function problemsOf(of: HealthProblem['of'], path: Record<string, unknown>, now?
 export function readBgpSessions(document: unknown): BgpSession[] | undefined {
   if (document === null) return [];
   if (!Array.isArray(document)) return undefined;
-  return document.slice(0, MOST_NODES).map((entry: unknown) => {
+  return document.map((entry: unknown) => {
     const peer = fieldsOf(entry);
     return { peer: wordOf(peer['peer-address']), state: wordOf(peer['session-state']) || 'unknown' };
   });
@@ -135,7 +133,7 @@ export function readBgpSessions(document: unknown): BgpSession[] | undefined {
 export function readBgpPrefixes(document: unknown): string[] | undefined {
   if (document === null) return [];
   if (!Array.isArray(document)) return undefined;
-  return document.slice(0, MOST_PREFIXES).flatMap((entry: unknown) => {
+  return document.flatMap((entry: unknown) => {
     const { prefix } = fieldsOf(entry);
     return typeof prefix === 'string' ? [wordOf(prefix)] : [];
   });
