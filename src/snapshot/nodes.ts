@@ -1,8 +1,10 @@
 import type { ClusterClient } from '../kube/client.ts';
 import { unlessForbidden } from '../kube/unless-refused.ts';
 import { reachableEndpoints } from '../mesh/apiserver/endpoints.ts';
+import { apiserverDeployment } from '../mesh/apiserver/live.ts';
 import { canonicalIp } from '../mesh/cilium/cidr.ts';
 import type { ApiserverPodFacts, ClusterSnapshot, NodeFacts } from '../mesh/cluster-snapshot.ts';
+import { type PodsLeft, podsLeft } from '../mesh/enable/remaining-pods.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR } from '../mesh/objects/names.ts';
 import { isPodReady, isPodRunning, livingPods, nodeOf } from '../mesh/objects/pods.ts';
@@ -49,6 +51,19 @@ export async function readApiserverPods(client: ClusterClient, namespace: string
     const facts = { name: pod.metadata.name, node: nodeOf(pod), ready: isPodReady(pod) };
     return runs === undefined ? facts : { ...facts, runs };
   });
+}
+
+/**
+ * Pods of a clustermesh-apiserver that has no Deployment any more: they are listed only where there is none. Undefined without any, and
+ * where they may not be listed.
+ */
+export async function readPodsLeft(
+  client: ClusterClient,
+  { namespace, objects, apiserverPods }: Pick<ClusterSnapshot, 'namespace' | 'objects' | 'apiserverPods'>,
+): Promise<PodsLeft | undefined> {
+  if (apiserverDeployment({ namespace, objects }) || apiserverPods?.length === 0) return undefined;
+  const pods = await unlessForbidden(client.listAll(livingPods(namespace, APISERVER_SELECTOR)));
+  return podsLeft({ context: client.context, namespace }, pods ?? []);
 }
 
 /**

@@ -105,6 +105,29 @@ describe('disable', () => {
     expect((await succeed(...disable)).stdout).toContain('there is nothing to remove');
   });
 
+  it('is not all while pods serve that no one deletes: status and check name them, and what ends them', async () => {
+    const { store, namespace } = cluster(0);
+    const pod = { apiVersion: 'v1', kind: 'Pod', namespace, name: 'orphan' };
+    const labels = { 'k8s-app': 'clustermesh-apiserver' };
+    const spec = { nodeName: 'mesh-1-node-1', containers: [{ name: 'etcd', image: 'x' }] };
+    store.create({ ...pod, metadata: { name: pod.name, namespace, labels }, spec } as unknown as KubeObject, 'test');
+    const look = async (command: string) => {
+      const { stdout } = await meshctl(command, '--context', 'mesh-1');
+      return stdout.replaceAll(/\s+/g, ' ');
+    };
+    const says = /pods of kube-system\/clustermesh-apiserver are left, which serve as long as they run: orphan on node/;
+    const way = 'kubectl --context mesh-1 -n kube-system delete pods orphan';
+    try {
+      for (const text of await Promise.all(['status', 'check'].map(look))) {
+        expect(text).toMatch(says);
+        expect(text).toContain(way);
+      }
+    } finally {
+      store.delete(pod);
+    }
+    for (const text of await Promise.all(['status', 'check'].map(look))) expect(text).not.toMatch(says);
+  });
+
   it('asks, and needs --yes where nobody can be asked', async () => {
     await succeed('enable', '--context', 'mesh-1');
     const { exitCode, stderr } = await meshctl('disable', '--context', 'mesh-1');

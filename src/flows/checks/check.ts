@@ -33,6 +33,7 @@ import { type HeldCluster, heldBack, type SoughtRotation, type ToldRun, toldRuns
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { lookingAgain } from '../../mesh/status/status.ts';
 import { readRenderedByHelm } from '../../snapshot/helm-release.ts';
+import { readPodsLeft } from '../../snapshot/nodes.ts';
 import { readPolicies } from '../../snapshot/policies.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { rememberReads } from '../../snapshot/remember-reads.ts';
@@ -245,9 +246,10 @@ async function observe(
 ): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
   const asksPeers = peers && snapshot.ciliumConfig !== undefined;
   const asksUsers = categories.has('tls') && !pre;
-  const [containers, agents, polled, planned, policies, operators, etcdUsers, invitations, rendered] =
+  const [containers, left, agents, polled, planned, policies, operators, etcdUsers, invitations, rendered] =
     await Promise.all([
       categories.has('apiserver') ? apiserverContainers(remembered) : [],
+      categories.has('apiserver') ? readPodsLeft(remembered.client, snapshot) : undefined,
       observeNodes(flow, remembered, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }),
       asksPeers ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot }) : undefined,
       categories.has('ownership') ? planDrift(flow, remembered) : ({} satisfies PlannedDrift as PlannedDrift),
@@ -266,6 +268,7 @@ async function observe(
   ];
   return {
     containers,
+    left,
     ...agents,
     polled: polled && { ...polled, report: withInvitations(polled.report, invitations, now) },
     policies,

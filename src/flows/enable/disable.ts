@@ -10,15 +10,15 @@ import {
   rotationNotes,
   usersOfAuthority,
 } from '../../mesh/enable/plan-disable.ts';
-import { type PodsLeft, podsLeft } from '../../mesh/enable/remaining-pods.ts';
+import type { PodsLeft } from '../../mesh/enable/remaining-pods.ts';
 import { stayingNotes } from '../../mesh/enable/staying.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { APISERVER_SELECTOR, apiserverDeploymentRef } from '../../mesh/objects/names.ts';
-import { livingPods } from '../../mesh/objects/pods.ts';
+import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
+import { readPodsLeft } from '../../snapshot/nodes.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitationsEndingWith } from '../invitation/pending.ts';
@@ -65,10 +65,7 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
     () => readSnapshot(client, { namespace, purpose: 'connect', refs }),
   );
   if (!snapshot.ciliumConfig) throw ciliumMissing(snapshot);
-  const isGone = !snapshot.objects.has(keyOf(apiserverDeploymentRef(namespace)));
-  const { apiserverPods = [] } = snapshot;
-  const pods =
-    isGone && apiserverPods.length > 0 ? await client.listAll(livingPods(namespace, APISERVER_SELECTOR)) : [];
+  const left = await readPodsLeft(client, snapshot);
   const { steps } = planDisable({ snapshot, possible, keepCertificates: options.keepCertificates });
   return {
     snapshot,
@@ -76,7 +73,7 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
     peers: knownPeers(snapshot),
     ofOthers: peersOfOthers(snapshot),
     steps,
-    left: podsLeft({ context: client.context, namespace }, pods),
+    left,
     notes: [
       ...stayingNotes(snapshot, steps),
       ...rotationNotes(snapshot, steps),

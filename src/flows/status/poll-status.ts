@@ -16,7 +16,7 @@ import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import { type PollResult, type StatusExpectation, type StatusReport, UNREAD_NODES } from '../../mesh/status/status.ts';
 import { createTally, type StatusTally } from '../../mesh/status/status-tally.ts';
 import { agentFactsOf } from '../../snapshot/agents.ts';
-import { readNodesIfAllowed, readNodesNamed } from '../../snapshot/nodes.ts';
+import { readNodesIfAllowed, readNodesNamed, readPodsLeft } from '../../snapshot/nodes.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
 import { orWithout } from '../where-it-succeeds.ts';
@@ -62,7 +62,9 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     const read = await reading;
     const completing = options.snapshot ?? withNodesIfUnready(flow, target, read);
     const finding = mostNodes === undefined ? findDaemonSet(target, read) : ('not sought' as const);
-    const [snapshot, { nodes, pods, on, running, servingMs }, found] = await Promise.all([completing, asking, finding]);
+    const leaving = orWithout(flow, readPodsLeft(target.client, read), undefined);
+    const [snapshot, asked, found, left] = await Promise.all([completing, asking, finding, leaving]);
+    const { nodes, pods, on, running, servingMs } = asked;
     const inCluster = await nodesOf(flow, target, mute, snapshot);
     for (const result of agentsThatLack(mute, inCluster)) tally.add('agent', result);
     const isCut = mostNodes !== undefined && nodes > mostNodes;
@@ -75,7 +77,7 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     // Whom nobody has to be asked for is no matter of a sample.
     for (const name of missing) tally.add('agent', { name, error: NO_POD });
     const report = { ...tally.report(), ...unasked };
-    const seen = { ...tally.seen(), running, servingMs };
+    const seen = { ...tally.seen(), running, servingMs, left };
     if (share === undefined || share === 100) return { report, snapshot: known, ...seen };
     const sample = { percent: share, asked: report.nodes.total - missing.length, nodes: nodes + missing.length };
     return { report: { ...report, sample }, snapshot: known, ...seen };

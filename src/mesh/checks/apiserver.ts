@@ -44,17 +44,23 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     category: 'apiserver',
     title: 'the clustermesh-apiserver is deployed',
     subject: theCluster,
-    run: ({ clusters, now }, all) =>
+    run: ({ clusters, now, observed }, all) =>
       clusters
         .filter((cluster) => !apiserverDeployment(cluster))
-        .map((cluster) => {
+        .flatMap((cluster) => {
           const obstacles = enableObstacles(cluster, now, withoutNamesakes(cluster, all));
           const args = obstacles.unfinished ? { reason: obstacles.unfinished.says } : {};
           const hint = enableAdvice({ ...cluster, ...obstacles }, knownPeers(cluster));
-          return findingOf('apiserver-deployed', 'fail', cluster.context, args, hint);
+          const left = observed.get(cluster.context)?.left;
+          return [
+            findingOf('apiserver-deployed', 'fail', cluster.context, args, hint),
+            ...(left ? [findingOf('apiserver-deployed', 'warn', cluster.context, { left: left.says }, left.hint)] : []),
+          ];
         }),
-    says: ({ args: { context, reason } }) =>
-      `context "${context}": there is no Deployment clustermesh-apiserver${reason === undefined ? '' : `; ${reason}`}`,
+    says: ({ args: { context, reason, left } }) =>
+      left !== undefined
+        ? `context "${context}": ${left}`
+        : `context "${context}": there is no Deployment clustermesh-apiserver${reason === undefined ? '' : `; ${reason}`}`,
   },
   {
     id: 'apiserver-ready',

@@ -7,6 +7,7 @@ import type { RunningVersion } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { capital } from '../counted.ts';
+import type { PodsLeft } from '../enable/remaining-pods.ts';
 import type { Fault } from '../faults/fault.ts';
 import { CILIUM_CONFIG } from '../objects/names.ts';
 import { saysUnreadMarks } from '../peers/unread-choices.ts';
@@ -16,6 +17,8 @@ interface SeenCluster {
   snapshot: ClusterSnapshot;
   /** What its agents run, most pods first; absent where nobody looked. */
   running?: readonly RunningVersion[] | undefined;
+  /** Pods of a former clustermesh-apiserver that still serve. */
+  left?: PodsLeft | undefined;
 }
 
 /** Agents of a cluster of a mesh that would not start again, or tell peers of none of its pods, for what somebody has set meanwhile. */
@@ -49,7 +52,7 @@ export function startFaults({ report, snapshot, running }: SeenCluster & { repor
 }
 
 /** What of a cluster is in the way of no connection, and not as it should be: a clause each, with the next step behind an arrow. */
-export function standingWarnings({ snapshot, running }: SeenCluster): Pick<StatusReport, 'warnings'> {
+export function standingWarnings({ snapshot, running, left }: SeenCluster): Pick<StatusReport, 'warnings'> {
   const { context } = snapshot;
   const apart = agentsApart({ agents: running });
   const marks = saysUnreadMarks(snapshot);
@@ -58,6 +61,7 @@ export function standingWarnings({ snapshot, running }: SeenCluster): Pick<Statu
     `context "${context}": ${says} → ${meshctlCommand('clustermesh check', { context }, ['--category', category])}`;
   const warnings = [
     ...(apart ? [told(saysAgentsApart(apart), 'versions')] : []),
+    ...(left === undefined ? [] : [`context "${context}": ${left.says} → ${left.hint}`]),
     ...(marks === undefined ? [] : [marks]),
   ];
   return warnings.length > 0 ? { warnings } : {};

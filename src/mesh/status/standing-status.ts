@@ -16,6 +16,7 @@ import { clusterNameOf, identityOf, restartAgentsCommand } from '../cilium/ident
 import type { RunningVersion } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import type { PodsLeft } from '../enable/remaining-pods.ts';
 import { type AddressFault, addressFaults } from '../faults/address-faults.ts';
 import type { Fault } from '../faults/fault.ts';
 import { faultsOf } from '../faults/faults-of.ts';
@@ -48,6 +49,8 @@ export interface PolledCluster extends Partial<SeenPeers> {
   byEtcd?: readonly string[] | undefined;
   /** What its agents run, most pods first; absent where nobody looked. */
   running?: readonly RunningVersion[] | undefined;
+  /** Pods of a former clustermesh-apiserver that still serve. */
+  left?: PodsLeft | undefined;
   /** When its youngest clustermesh-apiserver was started, milliseconds since 1970; absent where nothing tells. */
   servingMs?: number | undefined;
 }

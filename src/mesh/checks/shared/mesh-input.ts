@@ -1,5 +1,6 @@
 import type { NodeRoute } from '../../cilium/routes.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import type { PodsLeft } from '../../enable/remaining-pods.ts';
 import type { KubeObject } from '../../objects/kube-object.ts';
 import type { Check, CheckInput, Finding, Observed, Severity } from './check.ts';
 
@@ -76,6 +77,8 @@ export interface ClusterObservation extends Observed {
   /** What a Helm release makes of the objects that hold peers, by their keys; absent where none does, or it may not be read. */
   rendered?: ReadonlyMap<string, KubeObject> | undefined;
   containers: readonly ContainerFacts[];
+  /** Pods of a former clustermesh-apiserver that still serve; absent where there are none, or nobody looked. */
+  left?: PodsLeft | undefined;
   /** Peers that it is connected to at another address than theirs, and with their own etcd; absent where there is none. */
   byEtcd?: readonly string[] | undefined;
   /** What agents said, each its part; of a node whose agent does not run its name alone. Some of them in a large cluster. */
