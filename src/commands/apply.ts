@@ -14,7 +14,7 @@ import { tryOnServer } from '../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../mesh/alike-warnings.ts';
 import { clusterNameOf } from '../mesh/cilium/identity.ts';
 import { forget } from '../mesh/connect/dead-cluster.ts';
-import { warningOf } from '../mesh/errors.ts';
+import { exitOf, warningOf } from '../mesh/errors.ts';
 import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
 import { afterParting, countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
 import { halfLeft, isOfNoFile } from '../mesh/file/extra.ts';
@@ -325,6 +325,6 @@ function resultOf(
     kind: 'ApplyResult',
     data: appliedData(shown),
     text: (theme) => appliedText(shown, theme),
-    exitCode: applied.verified && applied.stillEnabled.length === 0 ? 0 : 1,
+    exitCode: exitOf({ failed: applied.failed || applied.stillEnabled.length > 0, unseen: !applied.verified }),
   };
 }

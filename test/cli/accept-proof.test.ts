@@ -40,7 +40,7 @@ describe('what could not be proved', () => {
     const unproved = await whileRefused({ subresource: 'portforward' }, () =>
       accept(b, 'invitation.yaml', '--wait-duration', '2s'),
     );
-    expect(unproved.exitCode).toBe(1);
+    expect(unproved.exitCode).toBe(3);
     expect(parse(unproved.stdout)).toMatchObject({ step: 'reply' });
     expect(unproved.stderr).toContain('no etcd could be asked whether it lets remote-mesh-1 in');
     expect(unproved.stderr).toMatch(/prints it again: meshctl clustermesh accept --context mesh-2 invitation.yaml/);

@@ -454,7 +454,7 @@ describe('other commands', () => {
       mesh('disconnect', '--context', 'mesh-2', '--peer', 'mesh-3', '--yes'),
     );
     expect(first).toBeDefined();
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(3);
     expect(stderr).toContain(`could not be verified: that of ${first} could not be asked`);
   });
 });

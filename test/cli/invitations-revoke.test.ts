@@ -160,7 +160,7 @@ describe('whether an etcd has lost the user', () => {
     };
     const unseen = await a(mesh('invitations', 'revoke', id, '-y'));
     two.clusters.fault = undefined;
-    expect(unseen.exitCode).toBe(1);
+    expect(unseen.exitCode).toBe(3);
     expect(unseen.stderr).toContain(
       'context "mesh-1": whether its etcd still lets "mesh-2" in could not be verified: none could be asked',
     );

@@ -26,6 +26,7 @@ it.each([
     steps: [step],
     warnings: [],
     verified,
+    failed: false,
   };
   const shown = {
     files: ['mesh.yaml'],

@@ -3,6 +3,7 @@ import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
+import { stillLetIn } from '../../mesh/connect/shut-out.ts';
 import { saysWhatStands, whatStands } from '../../mesh/connect/what-stands.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { KVSTOREMESH_PEERS_SECRET } from '../../mesh/objects/names.ts';
@@ -25,6 +26,8 @@ export interface DisconnectOutcome {
   warnings: readonly string[];
   /** Whether all that was to be seen of it was seen: that etcds refuse the peers, and that agents have forgotten them. */
   verified: boolean;
+  /** Whether a peer is known to be let in still, as no list of users can shut it out: that is seen, and not as it was meant. */
+  letIn: boolean;
 }
 
 /**
@@ -50,7 +53,7 @@ export async function disconnectClusters(
       parted: [],
       steps: plan.steps,
       warnings: [...prepared.warnings, ...unseen],
-      verified: unseen.length === 0,
+      ...seenBy(prepared, unseen),
     };
   }
   await requireNoRotation(flow, targets, plan.steps, { parallel });
@@ -68,7 +71,13 @@ export async function disconnectClusters(
   for (const warning of unseen) flow.progress.warn(warning);
   const moved = await warnOfMovedPods(flow, targets, prepared.effects);
   const warnings = [...prepared.warnings, ...unseen, ...moved];
-  return { parted: prepared.parted, steps, warnings, verified: unseen.length === 0 };
+  return { parted: prepared.parted, steps, warnings, ...seenBy(prepared, unseen) };
+}
+
+/** @param unseen what a wait has not seen come true, in words */
+function seenBy({ partings }: PreparedDisconnect, unseen: readonly string[]) {
+  const known = partings.flatMap(stillLetIn);
+  return { verified: unseen.length === 0, letIn: unseen.some((words) => known.includes(words)) };
 }
 
 /** Writes all of it, or puts every cluster back, but for those where another run stands on what it finds there. */

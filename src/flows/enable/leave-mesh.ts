@@ -45,6 +45,8 @@ export interface LeaveOutcome {
   remaining: readonly string[];
   /** Whether its peers were seen to have forgotten it, and it them, as far as that was to be looked at. */
   verified: boolean;
+  /** Whether one of them is known to be let in still, see {@link DisconnectOutcome}. */
+  letIn: boolean;
   /** Why it has Cluster Mesh all the same. */
   still: StillEnabled | undefined;
   /** Pods that serve all the same, where their end was not waited for. */
@@ -208,11 +210,21 @@ async function leaveAtWork(
     const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, parting));
     const final = await disableCluster(flow, target, draft, { ...options, onRemoved });
     const steps = oneStepEach(parted?.steps ?? [], final.steps);
-    const { verified = true, warnings = [] } = parted ?? {};
+    const { verified = true, letIn = false, warnings = [] } = parted ?? {};
     const still = stillEnabled(final.snapshot, final.steps);
     const left = options.waitMs === undefined ? final.left : undefined;
     const known = [...draft.notes, ...warnings, ...podsLeftWords(context, left)];
-    return { context, name: draft.name, remaining: peers.remaining, verified, still, left, warnings: known, steps };
+    return {
+      context,
+      name: draft.name,
+      remaining: peers.remaining,
+      verified,
+      letIn,
+      still,
+      left,
+      warnings: known,
+      steps,
+    };
   } catch (error) {
     if (isWritten) tellChanged(error, peers.prepared?.plan.steps ?? []);
     const parted = peers.prepared?.parted.flatMap(({ from, to }) => (from === draft.name ? [to] : [])) ?? [];

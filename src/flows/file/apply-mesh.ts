@@ -224,6 +224,7 @@ async function carryOut(
       },
     }));
   options.state.isWritten = true;
+  const isUnready = unready.length > 0 || prepared.scaledDown.length > 0;
   return {
     enabled: enabled.map(({ context, cluster, service }) => ({
       cluster: cluster.name,
@@ -244,7 +245,8 @@ async function carryOut(
       ...unready,
       ...(parted?.warnings ?? []),
     ],
-    verified: unready.length === 0 && prepared.scaledDown.length === 0 && (parted?.verified ?? true),
+    verified: !isUnready && (parted?.verified ?? true),
+    failed: isUnready || parted?.letIn === true,
   };
 }
 

@@ -19,4 +19,6 @@ export interface AppliedMesh {
   warnings: readonly string[];
   /** Whether all of it was seen to have taken effect: every clustermesh-apiserver is up, and who was pruned is shut out. */
   verified: boolean;
+  /** Whether some of that was seen not to have, which is more than not seen. */
+  failed: boolean;
 }

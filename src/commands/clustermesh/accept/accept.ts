@@ -4,7 +4,7 @@ import { noting } from '../../../flows/noting.ts';
 import { requireNoRotation } from '../../../flows/rotation/rotation-hold.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
-import { MeshctlError } from '../../../mesh/errors.ts';
+import { exitOf, MeshctlError } from '../../../mesh/errors.ts';
 import { sourceName } from '../../../mesh/file/fault.ts';
 import { fingerprintOf } from '../../../mesh/invitation/fingerprint.ts';
 import { parseMessage } from '../../../mesh/invitation/parse-message.ts';
@@ -80,7 +80,7 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
     });
     for (const words of unproved) context.progress.warn(words);
     // What was not asked for is not missed.
-    const exitCode = unproved.length === 0 || flags.proof === false ? 0 : 1;
+    const exitCode = exitOf({ unseen: unproved.length > 0 && flags.proof !== false });
     if (prepared.answer) {
       if (exitCode !== 0) context.progress.warn(lookAgain(prepared, path));
       return { ...messageResult(context, prepared.answer, prepared.peer.identity.name), exitCode };

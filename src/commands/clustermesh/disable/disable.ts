@@ -22,7 +22,7 @@ import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { contextList, meshctlCommand } from '../../../mesh/command-line.ts';
 import { type LeavingName, type LeftBehind, standingWords } from '../../../mesh/enable/pointing-here.ts';
-import { type MeshctlError, warningOf } from '../../../mesh/errors.ts';
+import { exitOf, type MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { hasServed } from '../../../mesh/peers/concerned-peers.ts';
 import { peersAmong } from '../../../mesh/peers/namesakes.ts';
 import { knownPeers } from '../../../mesh/peers/peers.ts';
@@ -247,6 +247,11 @@ async function carryOut(
       ...seen,
     },
     text: (theme) => clusters.map((one) => disableText(one, theme)).join('\n'),
-    exitCode: verified && clusters.every(({ still, left }) => still === undefined && !left?.areStaying) ? 0 : 1,
+    exitCode: exitOf({
+      failed: clusters.some(
+        ({ letIn, still, left, untold: missed }) => letIn || still || left?.areStaying || missed.length > 0,
+      ),
+      unseen: !verified,
+    }),
   };
 }

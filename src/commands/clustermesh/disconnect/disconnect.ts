@@ -19,7 +19,7 @@ import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext, unnamedIn } from '../../../mesh/command-line.ts';
 import { calledOtherwise, forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
 import { byWhoIsTold } from '../../../mesh/connect/disconnect-plan.ts';
-import { MeshctlError } from '../../../mesh/errors.ts';
+import { exitOf, MeshctlError } from '../../../mesh/errors.ts';
 import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeerByNameAlone, mayBeAnother } from '../../../mesh/peers/namesakes.ts';
 import { peersOfOthers } from '../../../mesh/peers/peer-choices.ts';
@@ -163,7 +163,7 @@ async function carryOut(
   };
   const { flow, noted } = noting(context);
   await confirmPlan(flow, report, agreement);
-  const { steps, verified, ...outcome } = await disconnectClusters(flow, prepared, options);
+  const { steps, verified, letIn, ...outcome } = await disconnectClusters(flow, prepared, options);
   const look = meshctlCommand('clustermesh status', { context: prepared.targets.map(({ client }) => client.context) });
   const { seen, unlooked } = seenData(verified, flags.wait, look);
   for (const words of unlooked) context.progress.warn(words);
@@ -187,6 +187,6 @@ async function carryOut(
     },
     text: (theme) =>
       disconnectText({ ended, shutOut, standing, steps, verified, looked: flags.wait, unreached }, theme),
-    exitCode: verified ? 0 : 1,
+    exitCode: exitOf({ failed: letIn, unseen: !verified }),
   };
 }

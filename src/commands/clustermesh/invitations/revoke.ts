@@ -4,6 +4,7 @@ import { prepareRevoke } from '../../../flows/invitation/prepare-revoke.ts';
 import { noting } from '../../../flows/noting.ts';
 import { readLostBackends } from '../../../flows/services/read-lost-backends.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { exitOf } from '../../../mesh/errors.ts';
 import { revokeCommand } from '../../../mesh/invitation/record.ts';
 import { revokeText } from '../../../views/invitation/revoke-view.ts';
 import { clusterSteps } from '../../../views/plan/plan-data.ts';
@@ -42,7 +43,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
       planned: clustersOfParting(prepared),
       hazardsNow,
     });
-    const { steps, verified, parted, ...outcome } = await disconnectClusters(
+    const { steps, verified, letIn, parted, ...outcome } = await disconnectClusters(
       flow,
       { ...prepared, warnings: known },
       {
@@ -65,7 +66,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
         steps: clusterSteps(steps),
       },
       text: (theme) => revokeText(data, theme),
-      exitCode: verified ? 0 : 1,
+      exitCode: exitOf({ failed: letIn, unseen: !verified }),
     };
   });
 }
