@@ -456,6 +456,33 @@ describe('an address that the Service has no more', () => {
     },
   );
 
+  it('because no node of it is ready, is no success, and is mended by a node, not by connect', async () => {
+    await meshctl.ok(enable('mesh-2', '--service-type', 'NodePort', '--yes'));
+    const connectAgain = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
+    await meshctl.ok(connectAgain);
+    const everyNode = (status: string) => {
+      for (const node of two.store.list({ apiVersion: 'v1', kind: 'Node' }))
+        two.store.update(refOf(node), (live) => {
+          const { conditions } = live.status as { conditions: { type: string; status: string }[] };
+          for (const one of conditions) if (one.type === 'Ready') one.status = status;
+        });
+    };
+    everyNode('Unknown');
+    try {
+      const enabled = await meshctl(enable('mesh-2', '--yes', '--wait-duration', '30s'));
+      const checked = await meshctl(['clustermesh', 'check', '--context', 'mesh-1,mesh-2', '--category', 'apiserver']);
+      expect([enabled.exitCode, checked.exitCode], enabled.stdout + enabled.stderr + checked.stdout).toEqual([1, 1]);
+      expect(enabled.stdout).not.toContain('✅');
+      expect(enabled.stdout).toContain('no address that peers could dial: no node is ready\n');
+      expect(enabled.stdout).toContain('→ kubectl --context mesh-2 get nodes -o wide');
+      expect(enabled.stdout).not.toContain('clustermesh connect');
+    } finally {
+      everyNode('True');
+      await meshctl.ok(enable('mesh-2', '--service-type', 'LoadBalancer', '--yes'));
+      await meshctl.ok(connectAgain);
+    }
+  });
+
   it('is told where the Service is made anew', async () => {
     two.store.delete(service);
     const [effect] = await peersOf();

@@ -315,6 +315,19 @@ describe('a peer that dials the node port of a load balancer, where it is answer
     }
     return { ...snapshot, objects };
   };
+  const ofNodePort = (): ClusterSnapshot => {
+    const snapshot = behindBalancer();
+    const objects = [...snapshot.objects].map(([key, object]): [string, KubeObject] => {
+      const { spec } = object as KubeObject & { spec?: { type?: string } };
+      return [
+        key,
+        object.kind === 'Service' && spec?.type
+          ? ({ ...object, spec: { ...spec, type: 'NodePort' } } as KubeObject)
+          : object,
+      ];
+    });
+    return { ...snapshot, objects: new Map(objects) };
+  };
   const diallingNode = (chosen: boolean): ClusterSnapshot => {
     const endpoint = `${atNode(behindBalancer())}:${PORT}`;
     const secret = secretObject('cilium-clustermesh', {
@@ -340,6 +353,21 @@ describe('a peer that dials the node port of a load balancer, where it is answer
       const why = becomes === 'cut' ? expect.stringContaining(`:${PORT}, an address that is removed`) : '';
       expect(of.map((effect) => [effect.becomes, effect.why])).toEqual([[becomes, why]]);
     }
+  });
+
+  it('is not to be connected to a cluster without a node that is ready, where the Service is a NodePort', () => {
+    const look = 'kubectl --context one get nodes -o wide';
+    const nodes = behindBalancer().nodes.map((node) => ({ ...node, ready: false }));
+    const judged = (snapshot: ClusterSnapshot) => {
+      const of = draft({ ...snapshot, nodes }, [diallingNode(false)], { serviceType: 'NodePort', nodePort: PORT });
+      return [
+        of.effects.map(({ becomes, mend }) => [becomes, mend]),
+        of.warnings.filter((says) => says.endsWith(look)),
+      ];
+    };
+    const says = 'the Service kube-system/clustermesh-apiserver has no address that peers could dial: no node is ready';
+    const warning = `${says}, so no peer can be connected to it → ${look}`;
+    expect(judged(ofNodePort())).toEqual([[['lost', look]], [warning]]);
   });
 });
 

@@ -77,7 +77,7 @@ import { readReleaseValues } from '../../snapshot/helm-release.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
 import { withRotatingRun } from '../read-runs.ts';
-import { enableWarnings, portOfPeer, settingNotes, usersDoubts } from './draft-warnings.ts';
+import { enableWarnings, portOfPeer, settingNotes, unservedWarnings, usersDoubts } from './draft-warnings.ts';
 import { withWhatRuns } from './what-runs.ts';
 
 export interface EnableOptions extends EnableChoices, FieldChoices {
@@ -247,6 +247,7 @@ export function draftFrom(
     ...keptUnsigned(plan.steps),
     ...uncoveredWarnings({ snapshot, planned, steps: plan.steps }),
     ...portOfPeer(snapshot, settings),
+    ...unservedWarnings(planned),
   ];
   return {
     snapshot,

@@ -1,4 +1,5 @@
 import { servesNobody } from '../../mesh/apiserver/deployment.ts';
+import { lackOfServingNodes } from '../../mesh/apiserver/endpoints.ts';
 import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import type { CiliumInstall } from '../../mesh/cilium/install.ts';
 import { formatVersion, supportedRange } from '../../mesh/cilium/versions/versions.ts';
@@ -47,6 +48,12 @@ export function enableWarnings(
       : []),
     ...(exposure.warning ? [`Service type ${exposure.type}: ${exposure.warning}`] : []),
   ];
+}
+
+/** That no node serves the Service. @param planned the cluster with its Service as it will be */
+export function unservedWarnings(planned: ClusterSnapshot): string[] {
+  const lack = lackOfServingNodes(planned);
+  return lack ? [`${lack.says}, so no peer can be connected to it → ${lack.hint}`] : [];
 }
 
 /** That the node port is a peer's too. */

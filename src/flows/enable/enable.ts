@@ -1,6 +1,12 @@
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { loadTemplates } from '../../manifests/load.ts';
-import { hostPort, loadBalancerHosts, reachableEndpoints, serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
+import {
+  hostPort,
+  lackOfServingNodes,
+  loadBalancerHosts,
+  reachableEndpoints,
+  serviceEndpoints,
+} from '../../mesh/apiserver/endpoints.ts';
 import { formerName } from '../../mesh/apiserver/pod-marks.ts';
 import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { formatVersion } from '../../mesh/cilium/versions/versions.ts';
@@ -41,8 +47,10 @@ export interface EnableOutcome {
   ciliumVersion: string;
   service: { type: string; evidence: readonly string[]; endpoints: readonly string[] };
   kvstoremesh: boolean;
-  /** Why nothing here can be connected all the same, as a clause: no agent runs. */
+  /** Why nothing here can be connected all the same, as a clause: no agent runs, or no node serves the NodePort. */
   lack?: string | undefined;
+  /** Where no node serves it: `check` fails of that. */
+  unserved?: true;
   /** What became of the connections with known peers. */
   peers: readonly PeerEffect[];
   /** In the order in which they were done, `keep` included. */
@@ -203,7 +211,8 @@ async function enableIn(
   const endpoints = service?.hosts.map((host) => hostPort(host, service.port)) ?? [];
   const reached = reachableEndpoints(served)?.map(({ host, port }) => hostPort(host, port)) ?? [];
   warnings.push(...(await warnOfMovedPods(flow, [target], draft.effects)));
-  const lack = lackOfAgents(final.snapshot)?.says;
+  const unserved = lackOfServingNodes(served)?.says;
+  const lack = lackOfAgents(final.snapshot)?.says ?? unserved;
   // The first look says why: by the second one, the Service is there because of it.
   const { type, evidence } = draft.settings.exposure;
   return {
@@ -217,6 +226,7 @@ async function enableIn(
     },
     kvstoremesh: final.settings.kvstoremesh,
     ...(lack ? { lack } : {}),
+    ...(unserved ? { unserved: true } : {}),
     peers: effectsAt(reached, draft.effects),
     steps: [...foundation, ...rest],
     warnings,

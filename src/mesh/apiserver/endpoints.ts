@@ -253,6 +253,17 @@ function nodePortLack(snapshot: ClusterSnapshot, service: KubeObject): { why: st
 }
 
 /**
+ * Why no peer can be connected to a NodePort, as a clause, and what shows it: no node of the cluster serves it. Undefined where one does,
+ * and of a Service of another type, whose address does not hang on nodes.
+ * @param snapshot with all nodes that there are
+ */
+export function lackOfServingNodes(snapshot: ClusterSnapshot): { says: string; hint: string } | undefined {
+  const { type, ports, externalTrafficPolicy } = serviceSpec(apiserverService(snapshot));
+  const isByNodes = type === 'NodePort' && ports?.[0]?.nodePort !== undefined;
+  return isByNodes && nodesServing(snapshot, externalTrafficPolicy).length === 0 ? addressLack(snapshot) : undefined;
+}
+
+/**
  * Whether a cluster has a Service that is as it should be and still has no address, so that nobody can be connected to it at
  * that. Of a NodePort that is not known without the nodes.
  */

@@ -18,7 +18,7 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { contextList } from '../../../mesh/command-line.ts';
-import { exitOfAll, MeshctlError } from '../../../mesh/errors.ts';
+import { exitOf, exitOfAll, MeshctlError } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
 import type { Hazard } from '../../../mesh/plan/agreement.ts';
 import { cutEffects } from '../../../mesh/plan/peer-effects.ts';
@@ -319,6 +319,8 @@ async function enableAll(
       ]),
     },
     text: (theme) => enableText(outcomes, failures, theme),
-    exitCode: exitOfAll(failures.map(({ error }) => error)),
+    exitCode: done.some(({ unserved }) => unserved)
+      ? exitOf({ failed: true })
+      : exitOfAll(failures.map(({ error }) => error)),
   };
 }

@@ -1,4 +1,4 @@
-import { answersAt, hostPort, reachableEndpoints } from '../../apiserver/endpoints.ts';
+import { answersAt, hostPort, lackOfServingNodes, reachableEndpoints } from '../../apiserver/endpoints.ts';
 import { apiserverService } from '../../apiserver/live.ts';
 import { coversHost, nameCovers, namesBeside } from '../../certificates/cluster-certificates.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
@@ -101,7 +101,8 @@ export function strayEffects({ snapshot, planned }: LostAddressInput, other: Clu
     {
       becomes: 'lost',
       why: `${why}, ${after ? `but the Service has ${after}` : none}`,
-      mend: connectCommand(snapshot.context, other.context),
+      // Without a node there is nothing that connect could have it dial.
+      mend: lackOfServingNodes(planned)?.hint ?? connectCommand(snapshot.context, other.context),
       ...(after ? {} : { unlessAt: stray.dialled }),
     },
   ];
