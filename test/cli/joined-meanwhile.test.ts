@@ -85,7 +85,9 @@ it('a peer that the cluster has forgotten, and that goes on dialling it, is disc
   expect(plan.stdout).toMatch(
     /Context mesh-1:\s+~ update Secret kube-system\/cilium-clustermesh \(does not dial mesh-4/,
   );
-  await ok(mesh('disable', '--context', 'mesh-4', '--disconnect', '--yes'));
+  const left = await ok(mesh('disable', '--context', 'mesh-4', '--disconnect', '--yes'));
+  // That of the peer, which stays, keeps it.
+  expect(left.stderr).toContain('ℹ KVStoreMesh keeps the state of a lost peer');
   expect(clusters.clusters[0]?.store.get(refs.secret('cilium-clustermesh'))?.data).not.toHaveProperty('mesh-4');
   await ok(mesh('enable', '--context', 'mesh-4'));
 });

@@ -62,7 +62,7 @@ export async function disconnectClusters(
     ? writePartings(flow, prepared, options)
     : whileAtWork(flow, { ...run, written }, (working) => writePartings(flow, prepared, options, working)));
   options.onWritten?.();
-  if (drains(prepared)) {
+  if (drains(prepared, options)) {
     flow.progress.info(
       'KVStoreMesh keeps the state of a lost peer for three minutes, and takes the same cluster up again only after that',
     );
@@ -191,12 +191,13 @@ function toBeSeen({ partings }: PreparedDisconnect, { leaving = [] }: Disconnect
 
 /**
  * Whether a KVStoreMesh loses a peer that it had. It then waits for agents to let go first, and takes the peer up again
- * only when it is through with that (mesh/objects/last-change.ts).
+ * only when it is through with that (mesh/objects/last-change.ts). That of a cluster that leaves goes with all that it has.
  */
-function drains({ partings, plan }: PreparedDisconnect): boolean {
+function drains({ partings, plan }: PreparedDisconnect, { leaving = [] }: DisconnectOptions): boolean {
   return partings.some(
     ({ snapshot, undialled }) =>
       undialled.length > 0 &&
+      !leaving.includes(snapshot.context) &&
       dialsThroughKvstoremesh(snapshot) &&
       plan.steps.some(({ cluster, object, action }) => {
         return cluster === snapshot.context && object.name === KVSTOREMESH_PEERS_SECRET && action !== 'keep';
