@@ -1,5 +1,16 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isComplete, type NodeRoute, type RouteToPods, readRoutes, routeTo } from '../../src/mesh/cilium/routes.ts';
+import { parseCidr } from '../../src/mesh/cilium/cidr.ts';
+import { rangesIn } from '../../src/mesh/cilium/pod-ranges.ts';
+import {
+  foldedWays,
+  isComplete,
+  type NodeRoute,
+  type RouteToPods,
+  rangesCounted,
+  readRoutes,
+  routeTo as routeToRange,
+} from '../../src/mesh/cilium/routes.ts';
 import type { MeshGraph } from '../../src/mesh/status/mesh-graph.ts';
 import { routesNotes, routesText } from '../../src/views/checks/routes-view.ts';
 import { svgOf } from '../../src/views/status/graph-svg.ts';
@@ -15,6 +26,12 @@ const ROUTES: readonly NodeRoute[] =
     { gateway: 'no destination' },
     null,
   ]) ?? [];
+
+const routeTo = (podCidr: string, routes: readonly NodeRoute[], tunnel: { connected: boolean } | undefined) => {
+  const [range] = rangesIn([podCidr]);
+  if (!range) throw new Error(`${podCidr} is no range`);
+  return routeToRange(range, routes, tunnel);
+};
 
 describe('routeTo', () => {
   it.each([
@@ -81,6 +98,62 @@ describe('routeTo', () => {
     }
   });
 
+  it('reads a table once, however many ranges are looked up in it: each of thousands of nodes has one for each of thousands', () => {
+    let reads = 0;
+    const counting = (destination: string): NodeRoute => ({
+      get destination() {
+        reads++;
+        return destination;
+      },
+    });
+    const ranges = Array.from({ length: 2000 }, (_, index) => `10.${index >> 8}.${index & 255}.0/24`);
+    const routes = ranges.map(counting);
+    expect(ranges.map((range) => routeTo(range, routes, undefined).source)).toEqual(ranges.map(() => 'kernel'));
+    expect(reads).toBeLessThanOrEqual(2 * ranges.length);
+  });
+
+  it('finds the narrowest route that holds the range, of equal ones that of the lowest metric', () => {
+    const cidr = fc.oneof(
+      fc
+        .tuple(fc.integer({ min: 0, max: 7 }), fc.integer({ min: 22, max: 32 }))
+        .map(([n, length]) => `10.0.${n}.0/${length}`),
+      fc
+        .tuple(fc.integer({ min: 0, max: 7 }), fc.integer({ min: 96, max: 128 }))
+        .map(([n, length]) => `fd00::${n}/${length}`),
+      fc.constantFrom('default', '0.0.0.0/0', '::/0', 'no range'),
+    );
+    const metric = fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined });
+    const table = fc.array(fc.record({ destination: cidr, metric, device: fc.constantFrom('eth0', 'cilium_host') }));
+    fc.assert(
+      fc.property(
+        table,
+        cidr.filter((text) => parseCidr(text) !== undefined),
+        (routes, podCidr) => {
+          const wanted = parseCidr(podCidr);
+          const holding = routes.flatMap((route) => {
+            const range = parseCidr(route.destination);
+            if (!range || !wanted || range.family !== wanted.family) return [];
+            return range.first <= wanted.first && range.last >= wanted.last
+              ? [{ route, size: range.last - range.first }]
+              : [];
+          });
+          const rank = ({ route, size }: (typeof holding)[number]) => size * 10n + BigInt(route.metric ?? 0);
+          const [best] = holding.sort((a, b) => Number(rank(a) - rank(b)));
+          const byDefault = routes.some(({ destination }) => destination === 'default');
+          const { device, source } = routeTo(podCidr, routes, undefined);
+          if (best)
+            expect({ device, isDefault: source === 'default' }).toEqual({
+              device: best.route.device,
+              isDefault: false,
+            });
+          else expect(source).toBe(byDefault ? 'default' : undefined);
+          const tunnel = routeTo(podCidr, routes, { connected: false }).source === 'tunnel';
+          expect(tunnel).toBe(holding.some(({ route }) => route.device === 'cilium_host'));
+        },
+      ),
+    );
+  });
+
   it('takes nothing else for routes', () => {
     expect(readRoutes({ dst: '10.0.0.0/8' })).toBeUndefined();
     expect(readRoutes(undefined)).toBeUndefined();
@@ -137,6 +210,59 @@ describe('routesText', () => {
     const text = routesText({ complete, ...report }, PLAIN);
     expect(text.slice(0, headline.length)).toBe(headline);
     if (unreachable.length > 0) expect(text).toContain('context "c": cannot reach the API server');
+  });
+});
+
+describe('routes of a large mesh', () => {
+  const to = (count: number, of: (index: number) => Partial<RouteToPods>) =>
+    Array.from({ length: count }, (_, index) => ({ podCidr: `10.2.${index}.0/24`, ...of(index) }));
+  const FOUND = { via: '10.0.0.1', device: 'eth0', source: 'bgp' } as const;
+
+  it('are few entries, whose routes are counted', () => {
+    expect(foldedWays(to(250, () => FOUND))).toEqual([{ podCidr: '10.2.0.0/24', ...FOUND, more: 249 }]);
+    const each = foldedWays(to(250, (index) => ({ ...FOUND, via: `10.0.1.${index}` })));
+    expect(each).toEqual([{ podCidr: '10.2.0.0/24', ...FOUND, via: undefined, more: 249 }]);
+    expect(foldedWays(to(250, () => ({ connected: false })))).toHaveLength(1);
+  });
+
+  it('name each gap of a few', () => {
+    const ways = foldedWays(to(250, (index) => (index % 100 === 7 ? {} : FOUND)));
+    expect(ways.filter(({ source }) => !source).map(({ podCidr }) => podCidr)).toEqual([
+      '10.2.7.0/24',
+      '10.2.107.0/24',
+      '10.2.207.0/24',
+    ]);
+    expect(ways).toHaveLength(4);
+  });
+
+  it('come to the same, folded or each by itself', () => {
+    const outcome = fc.constantFrom<Partial<RouteToPods>>(
+      FOUND,
+      { ...FOUND, via: '10.0.0.2' },
+      { device: 'eth0', source: 'default' },
+      {},
+      { dropped: 'blackhole' },
+      { connected: false },
+    );
+    fc.assert(
+      fc.property(fc.array(outcome, { minLength: 1, maxLength: 30 }), (outcomes) => {
+        const single = to(outcomes.length, (index) => outcomes[index] ?? {});
+        const folded = foldedWays(single);
+        expect(rangesCounted(folded)).toBe(single.length);
+        const [one, other] = [single, folded].map((ways) => {
+          const routes = [...ways.map((way) => ({ from: 'a', to: 'b', node: 'n', ...way })), route('b', 'a')];
+          const report = { clusters: ['a', 'b'].map(cluster), routes, unreachable: [] };
+          return routesNotes({ complete: isComplete(report), ...report });
+        });
+        expect(other).toEqual(one);
+      }),
+    );
+  });
+
+  it('are told by the first range, and how many there are more', () => {
+    const routes = [{ ...route('a', 'b', FOUND), more: 249 }, route('b', 'a')];
+    const report = { complete: true, clusters: ['a', 'b'].map(cluster), routes, unreachable: [] };
+    expect(routesText(report, PLAIN)).toMatch(/a +n +b +10\.2\.0\.0\/24 and 249 more +10\.0\.0\.1 +eth0 +bgp/);
   });
 });
 

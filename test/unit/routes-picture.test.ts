@@ -93,6 +93,20 @@ describe('routesPicture', () => {
   });
 });
 
+it('of a large mesh a range that one node lacks is not red, as the others have it among those of one entry', () => {
+  const found = { via: '10.0.0.1', device: 'eth0', source: 'bgp' as const };
+  const of = (node: string, podCidr: string) => ({ from: 'mesh-1', node, to: 'mesh-2', podCidr });
+  const gap = (node: string) => of(node, '10.2.7.0/24');
+  const folded = (node: string, more: number) => ({ ...of(node, '10.2.0.0/24'), ...found, more });
+  const picture = (routes: RoutesReport['routes']) => wordsOf({ ...routesReport(1), bgpPeers: undefined, routes });
+  const one = picture([folded('a', 248), gap('a'), folded('b', 249)]);
+  expect(one.boxes).toContain('2 10.2.7.0/24 (mesh-2)');
+  expect(one.boxes).toContain('2 10.2.0.0/24 and 248 more (mesh-2)');
+  expect(one.arrows).toContain('no route > 10.2.7.0/24 broken no route');
+  const all = picture([folded('a', 248), gap('a'), folded('b', 248), gap('b')]);
+  expect(all.boxes).toContain('2 10.2.7.0/24 (mesh-2) broken');
+});
+
 describe('drawn', () => {
   const HOSTILE = '"><script>alert(1)</script>\\';
   const report = routesReport(1, { gap: true });

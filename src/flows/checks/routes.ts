@@ -3,7 +3,7 @@ import { readBgpSessions } from '../../mesh/checks/shared/agent-answers.ts';
 import { nodesWithoutAgent } from '../../mesh/cilium/agents.ts';
 import { ipFamilies, isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
 import { podCidrsOf, podRangesTo } from '../../mesh/cilium/pod-ranges.ts';
-import { isComplete, type RoutesReport, routeTo } from '../../mesh/cilium/routes.ts';
+import { foldedWays, isComplete, MANY_ROUTES, type RoutesReport, routeTo } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -154,6 +154,8 @@ async function routesOfCluster(
   const lacking = nodesWithoutAgent(own, { pods: on.size, on });
   const from = knownAs(own);
   const families = ipFamilies(own.ciliumConfig ?? {});
+  const ranges = others.map((other) => ({ to: knownAs(other), ranges: podRangesTo(own, other) }));
+  const isLarge = agents.length * ranges.reduce((sum, one) => sum + one.ranges.length, 0) > MANY_ROUTES;
   const perNode = await Promise.all(
     agents.map((agent) =>
       limit(async () => {
@@ -165,14 +167,14 @@ async function routesOfCluster(
           ...{ from, node: agent.node },
           ...session,
         }));
-        const routes = others.flatMap((other) => {
-          const to = knownAs(other);
+        const routes = ranges.flatMap(({ to, ranges: theirs }) => {
           const tunnel = isTunnel(own) ? { connected: connected.get(agent.node)?.has(to) === true } : undefined;
           // What nobody told is no gap.
-          return podRangesTo(own, other).flatMap(({ family, text }) => {
-            const known = told[family];
-            return known ? [{ from, node: agent.node, to, ...routeTo(text, known, tunnel) }] : [];
+          const ways = theirs.flatMap((range) => {
+            const known = told[range.family];
+            return known ? [routeTo(range, known, tunnel)] : [];
           });
+          return (isLarge ? foldedWays(ways) : ways).map((way) => ({ from, node: agent.node, to, ...way }));
         });
         const isTold = families.every((family) => told[family] !== undefined);
         return { routes, bgpPeers, untold: isTold ? [] : [agent.node] };

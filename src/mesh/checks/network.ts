@@ -71,10 +71,10 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
     silent: 'no agent reported its routes',
     severity: 'fail',
     judge: (told, cluster, others) =>
-      rangesTold(told, cluster, others).flatMap(({ node, range: { text }, of, list }) => {
-        const { source, dropped } = routeTo(text, list, undefined);
-        if (dropped) return [`${node} drops what goes to ${text} of ${of} (${dropped})`];
-        return source ? [] : [`${node} has none to ${text} of ${of}`];
+      rangesTold(told, cluster, others).flatMap(({ node, range, of, list }) => {
+        const { source, dropped } = routeTo(range, list, undefined);
+        if (dropped) return [`${node} drops what goes to ${range.text} of ${of} (${dropped})`];
+        return source ? [] : [`${node} has none to ${range.text} of ${of}`];
       }),
     unseen: (told, cluster, others) => [
       ...unknownPodRanges(others),
@@ -118,13 +118,12 @@ function rangesTold<T>(
   cluster: ClusterSnapshot,
   others: readonly ClusterSnapshot[],
 ) {
+  const ranges = others.flatMap((other) => podRangesTo(cluster, other).map((range) => ({ range, of: other.context })));
   return told.flatMap(({ node, answer }) =>
-    others.flatMap((other) =>
-      podRangesTo(cluster, other).flatMap((range) => {
-        const list = answer.find(({ family }) => family === range.family)?.list;
-        return list ? [{ node, range, of: other.context, list }] : [];
-      }),
-    ),
+    ranges.flatMap(({ range, of }) => {
+      const list = answer.find(({ family }) => family === range.family)?.list;
+      return list ? [{ node, range, of, list }] : [];
+    }),
   );
 }
 

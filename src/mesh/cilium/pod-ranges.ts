@@ -1,4 +1,5 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { rememberedOf } from '../remembered.ts';
 import { type AddressRange, IP_FAMILIES, overlap, parseCidr } from './cidr.ts';
 import { ipFamilies } from './datapath.ts';
 import type { CiliumConfig } from './known-keys.ts';
@@ -36,12 +37,12 @@ export function hasAddressesOfCloud({ ipam = '' }: CiliumConfig): boolean {
  * Of a family that Cilium has off no pod has an address, whatever Kubernetes or a pool gives to nodes (pkg/node/sync,
  * `WaitForNodeInformation`, takes a node's range only where its family is on).
  */
-export function podRanges(snapshot: ClusterSnapshot): PodRanges {
+export const podRanges = rememberedOf((snapshot: ClusterSnapshot): PodRanges => {
   const families = ipFamilies(snapshot.ciliumConfig ?? {});
   const { given, pools, otherwise } = rangesByIpam(snapshot);
   const isOfPods = ({ family }: AddressRange) => families.includes(family);
   return { given: given.filter(isOfPods), pools: pools.filter(isOfPods), otherwise };
-}
+});
 
 function rangesByIpam(snapshot: ClusterSnapshot): PodRanges {
   const { ciliumConfig: config, ciliumPodCidrs: own, nodes } = snapshot;

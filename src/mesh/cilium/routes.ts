@@ -1,5 +1,8 @@
+import { groupBy } from '../pairs.ts';
+import { remembered, rememberedOf } from '../remembered.ts';
 import type { UnreachableCluster } from '../status/mesh-status.ts';
 import { parseCidr } from './cidr.ts';
+import type { NamedRange } from './pod-ranges.ts';
 
 /** One entry of a node's routing table, as `ip -json route` prints it. */
 export interface NodeRoute {
@@ -29,6 +32,8 @@ export interface RouteToPods {
   /** The remote cluster's name. */
   to: string;
   podCidr: string;
+  /** How many further ranges of that cluster are told by this one entry; absent: none, see {@link foldedWays}. */
+  more?: number | undefined;
   /** Absent: there is a gap. */
   via?: string | undefined;
   device?: string | undefined;
@@ -76,9 +81,11 @@ export function unjudgedPairs({
   routes,
   unpaired = [],
 }: Pick<RoutesReport, 'clusters' | 'routes' | 'unpaired'>): [string, string][] {
+  const judged = new Map<string, Set<string>>();
+  for (const { from, to } of routes) judged.set(from, (judged.get(from) ?? new Set()).add(to));
   return clusters.flatMap((from) =>
     clusters
-      .filter((to) => to !== from && !routes.some((route) => route.from === from.name && route.to === to.name))
+      .filter((to) => to !== from && !judged.get(from.name)?.has(to.name))
       .filter((to) => !unpaired.some(([one, other]) => one === from.name && other === to.name))
       .map((to): [string, string] => [from.name, to.name]),
   );
@@ -133,33 +140,110 @@ export function readRoutes(document: unknown): NodeRoute[] | undefined {
  * usual one to 10.0.0.0/8, leads nowhere that a pod of another cluster is. There the tunnel leads to the range by a route of Cilium's own,
  * which an agent has for each node that it knows (nodeUpdate and nodeDelete in pkg/datapath/linux/node.go), or where the node
  * is connected.
+ * @param routes of one list, which must not change, the answers for many ranges cost no more than reading it once
  * @param tunnel how the cluster's Cilium wraps packets to other nodes; undefined where it does not
  */
 export function routeTo(
-  podCidr: string,
+  wanted: NamedRange,
   routes: readonly NodeRoute[],
   tunnel: { connected: boolean } | undefined,
-): Omit<RouteToPods, 'from' | 'node' | 'to'> {
-  const wanted = parseCidr(podCidr);
-  const holding = routes
-    .flatMap((route) => {
-      const range = parseCidr(route.destination);
-      const holds =
-        range && wanted && range.family === wanted.family && range.first <= wanted.first && range.last >= wanted.last;
-      return holds ? [{ route, size: range.last - range.first }] : [];
-    })
-    .sort((a, b) => (a.size === b.size ? (a.route.metric ?? 0) - (b.route.metric ?? 0) : a.size < b.size ? -1 : 1))
-    .map(({ route }) => route);
+): Way {
+  const podCidr = wanted.text;
+  const { all, own, byDefault } = tableOf(routes);
   if (tunnel) {
-    const own = holding.find(isOfTunnel);
-    if (own) return { podCidr, via: own.via, device: own.device, source: 'tunnel' };
+    const wrapping = mostSpecific(own, wanted);
+    if (wrapping) return { podCidr, via: wrapping.via, device: wrapping.device, source: 'tunnel' };
     return tunnel.connected ? { podCidr, source: 'tunnel' } : { podCidr, connected: false };
   }
-  const [specific] = holding;
-  const best = specific ?? defaultRoute(routes);
+  const specific = mostSpecific(all, wanted);
+  const best = specific ?? byDefault;
   if (!best || best.drops) return { podCidr, ...(best?.drops ? { dropped: best.drops } : {}) };
   const { via, device } = best;
   return { podCidr, via, device, source: specific ? sourceOf(specific) : 'default' };
+}
+
+/** How a node gets packets to a range. */
+export type Way = Omit<RouteToPods, 'from' | 'node' | 'to'>;
+
+/** The routes to the prefixes of one length; of equal ones the one that counts. */
+interface PrefixesOfLength {
+  family: 4 | 6;
+  /** How many addresses each has, less one. */
+  size: bigint;
+  byFirst: Map<bigint, NodeRoute>;
+}
+
+/** A routing table in which a range is looked up by its address; the narrowest prefixes come first. */
+interface RoutingTable {
+  all: readonly PrefixesOfLength[];
+  /** Those of Cilium's tunnel alone. */
+  own: readonly PrefixesOfLength[];
+  byDefault: NodeRoute | undefined;
+}
+
+/** Nodes of a cluster have much the same routes. */
+const rangeOf = remembered(parseCidr, 100_000);
+
+const tableOf = rememberedOf((routes: readonly NodeRoute[]): RoutingTable => {
+  const read = routes.flatMap((route) => {
+    const range = rangeOf(route.destination);
+    return range ? [{ route, family: range.family, size: range.last - range.first, first: range.first }] : [];
+  });
+  const prefixesOf = (entries: typeof read): PrefixesOfLength[] => {
+    const lengths = new Map<string, PrefixesOfLength>();
+    for (const { route, family, size, first } of entries) {
+      const key = `${family} ${size}`;
+      const known = lengths.get(key) ?? { family, size, byFirst: new Map() };
+      const other = known.byFirst.get(first);
+      if (!other || (route.metric ?? 0) < (other.metric ?? 0)) known.byFirst.set(first, route);
+      lengths.set(key, known);
+    }
+    return [...lengths.values()].sort((a, b) => (a.size < b.size ? -1 : 1));
+  };
+  return {
+    all: prefixesOf(read),
+    own: prefixesOf(read.filter(({ route }) => isOfTunnel(route))),
+    byDefault: defaultRoute(routes),
+  };
+});
+
+function mostSpecific(table: readonly PrefixesOfLength[], { family, first, last }: NamedRange): NodeRoute | undefined {
+  for (const { size, byFirst, ...of } of table) {
+    const route = of.family === family && size >= last - first ? byFirst.get(first & ~size) : undefined;
+    if (route) return route;
+  }
+  return undefined;
+}
+
+/** From so many routes on, of one cluster's nodes, {@link foldedWays} tells them: a mesh of thousands of nodes has millions. */
+export const MANY_ROUTES = 20_000;
+const MOST_GAPS = 5;
+
+/**
+ * The ways of one node to the ranges of one cluster, those alike as one entry: the first range and how many `more`, without
+ * `via` where that differs. A few ranges to which there is none are each by themselves.
+ */
+export function foldedWays(ways: readonly Way[]): Way[] {
+  const alike = groupBy(ways, ({ device, source, dropped, connected }) =>
+    [device, source, dropped, connected].join(' '),
+  );
+  return [...alike.values()].flatMap((group) => {
+    const [first] = group;
+    const isGap = first?.source === undefined && first?.connected === undefined;
+    if (!first || group.length === 1 || (isGap && group.length <= MOST_GAPS)) return group;
+    const via = group.every((way) => way.via === first.via) ? first.via : undefined;
+    return [{ ...first, via, more: group.length - 1 }];
+  });
+}
+
+/** How many ranges routes lead to. */
+export function rangesCounted(routes: readonly Pick<RouteToPods, 'more'>[]): number {
+  return routes.reduce((sum, { more = 0 }) => sum + 1 + more, 0);
+}
+
+/** `10.2.0.0/24 and 299 more`. */
+export function rangeWords({ podCidr, more = 0 }: Pick<RouteToPods, 'podCidr' | 'more'>): string {
+  return more > 0 ? `${podCidr} and ${more} more` : podCidr;
 }
 
 function sourceOf(route: NodeRoute): RouteSource {
@@ -179,5 +263,7 @@ function isOfTunnel({ device = '', drops }: NodeRoute): boolean {
 }
 
 function short(value: unknown): string | undefined {
-  return typeof value === 'string' ? [...value.slice(0, LONGEST_WORD)].join('') : undefined;
+  if (typeof value !== 'string') return undefined;
+  // What is cut anew does not keep the long text in memory.
+  return value.length <= LONGEST_WORD ? value : [...value.slice(0, LONGEST_WORD)].join('');
 }

@@ -1,5 +1,5 @@
 import type { BgpSession } from '../checks/shared/mesh-input.ts';
-import type { RoutesReport, RouteToPods } from '../cilium/routes.ts';
+import { type RoutesReport, type RouteToPods, rangeWords } from '../cilium/routes.ts';
 import { counted } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
 import type { EdgeState } from '../status/mesh-graph.ts';
@@ -79,7 +79,7 @@ function nodesOf({ routes, bgpPeers: sessions = [], untold = [] }: Pick<RoutesRe
     const [first] = own;
     if (!first) return [];
     const facts = [
-      ...own.map((route) => [route.to, route.podCidr, hopOf(route)].join(' ')).sort(),
+      ...own.map((route) => [route.to, rangeWords(route), hopOf(route)].join(' ')).sort(),
       ...(peers.get(key) ?? []).map(({ peer, state }) => `${peer} ${state}`).sort(),
     ];
     const note = silent.has(key) ? { note: UNTOLD } : {};
@@ -91,12 +91,18 @@ function nodesOf({ routes, bgpPeers: sessions = [], untold = [] }: Pick<RoutesRe
 type DrawnOfNodes = 'routes' | 'bgpPeers' | 'untold';
 
 function rangesOf(routes: readonly RouteToPods[]): Drawn[] {
-  return [...groupBy(routes, ({ to, podCidr }) => `${to} ${podCidr}`).values()].flatMap((own) => {
+  const nodesTo = new Map<string, Set<string>>();
+  for (const { from, node, to, more } of routes)
+    if (more !== undefined) nodesTo.set(to, (nodesTo.get(to) ?? new Set()).add(`${from} ${node}`));
+  return [...groupBy(routes, (route) => `${route.to} ${rangeWords(route)}`).values()].flatMap((own) => {
     const [first] = own;
     if (!first) return [];
+    // Nodes of which one entry tells several ranges have a route to this one, unless they say otherwise.
+    const lacking = new Set(own.map(({ from, node }) => `${from} ${node}`));
+    const isFound = () => [...(nodesTo.get(first.to) ?? [])].some((node) => !lacking.has(node));
     const facts = own.map((route) => `${route.from} ${route.node} ${hopOf(route)}`).sort();
-    const broken = own.every(({ source }) => source === undefined);
-    return [{ cluster: first.to, name: first.podCidr, facts: facts.join('\n'), broken }];
+    const broken = own.every(({ source }) => source === undefined) && !isFound();
+    return [{ cluster: first.to, name: rangeWords(first), facts: facts.join('\n'), broken }];
   });
 }
 
@@ -171,11 +177,13 @@ function arrowsOf(
   rangeBox: (cluster: string, name: string) => string,
 ): RoutesPicture['arrows'] {
   const toHops = groupBy(routes, (route) => `${nodeBox(route.from, route.node)}\n${hopOf(route)}`);
-  const toRanges = groupBy(routes, (route) => `${hopOf(route)}\n${rangeBox(route.to, route.podCidr)}`);
+  const boxOf = (route: RouteToPods) => rangeBox(route.to, rangeWords(route));
+  const toRanges = groupBy(routes, (route) => `${hopOf(route)}\n${boxOf(route)}`);
+  const intoBoxes = groupBy(routes, (route) => `${route.from}\n${boxOf(route)}`);
   const fromHops = [...toRanges].map(([ends, own]) => {
     const [from = '', to = ''] = ends.split('\n');
     const [first] = own;
-    const among = routes.filter((route) => route.from === first?.from && rangeBox(route.to, route.podCidr) === to);
+    const among = intoBoxes.get(`${first?.from}\n${to}`) ?? [];
     const found = among.filter(({ source }) => source !== undefined);
     const isMissing = first?.source === undefined;
     const state: EdgeState = isMissing ? 'broken' : found.length === among.length ? 'ok' : 'partial';

@@ -1,4 +1,10 @@
-import { type RoutesReport, type RouteToPods, unjudgedPairs } from '../../mesh/cilium/routes.ts';
+import {
+  type RoutesReport,
+  type RouteToPods,
+  rangesCounted,
+  rangeWords,
+  unjudgedPairs,
+} from '../../mesh/cilium/routes.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, firstOf, partOf } from '../../mesh/counted.ts';
 import { groupBy } from '../../mesh/pairs.ts';
@@ -78,8 +84,8 @@ function untoldWords({ untold = [] }: RoutesReport): string[] {
 
 function rowsOf({ routes }: RoutesReport, theme: Theme): (Cell | string)[][] {
   return routes.map((route) => {
-    const { from, node, to, podCidr, via, device } = route;
-    return [from, node, to, podCidr, via ?? '-', device ?? '-', sourceCell(route, theme)];
+    const { from, node, to, via, device } = route;
+    return [from, node, to, rangeWords(route), via ?? '-', device ?? '-', sourceCell(route, theme)];
   });
 }
 
@@ -104,9 +110,9 @@ function verdictOf(report: RoutesReport): Verdict {
     const all = nodes === 1 ? 'The node has' : `All ${nodes} nodes have`;
     const whose = unpaired.length > 0 ? 'every pod range of their peers' : 'every remote pod range';
     const says = `${all} a route to ${whose}`;
-    const byDefault = routes.filter(({ source }) => source === 'default').length;
+    const byDefault = rangesCounted(routes.filter(({ source }) => source === 'default'));
     if (byDefault === 0) return { level: 'ok', says };
-    const which = partOf(byDefault, routes.length, 'route', ['is', 'are']);
+    const which = partOf(byDefault, rangesCounted(routes), 'route', ['is', 'are']);
     const probe = meshctlCommand('connectivity probe', { context: clusters.map(({ context }) => context) });
     return {
       level: 'warn',
@@ -125,13 +131,12 @@ function verdictOf(report: RoutesReport): Verdict {
     return { level: 'warn', says: `There is nothing to compare: ${names} are no peers of each other` };
   }
   const compared = untold.length > 0 && unreachable.length === 0 && unjudgedPairs(report).length === 0;
-  const missing = routes.filter(({ source }) => !source).length;
+  const missing = rangesCounted(routes.filter(({ source }) => !source));
+  const total = rangesCounted(routes);
   const words = [
     ...(missing > 0
-      ? [`${partOf(missing, routes.length, 'route', ['is', 'are'])} missing`]
-      : [
-          `${counted(routes.length, 'route')} found, but not all ${compared ? 'nodes were asked' : 'clusters were compared'}`,
-        ]),
+      ? [`${partOf(missing, total, 'route', ['is', 'are'])} missing`]
+      : [`${counted(total, 'route')} found, but not all ${compared ? 'nodes were asked' : 'clusters were compared'}`]),
     ...apartWords(routes),
   ];
   return { level: missing > 0 ? 'fail' : 'warn', says: words.join('; ') };
