@@ -6,9 +6,19 @@ import { fieldsOf } from './record.ts';
 /** At a Lease in Cilium's namespace; each run has its own, so that several may be at work. */
 const PREFIX = 'meshctl.io/apply-run.';
 
-/** The commands whose runs say so. */
-export const WORKING_COMMANDS = ['apply', 'connect', 'disconnect', 'disable', 'accept', 'invitations revoke'] as const;
-export type WorkingCommand = (typeof WORKING_COMMANDS)[number];
+/** How what a run is about is to be once it has ended. */
+export type Wanted = 'there' | 'gone';
+
+/** The commands whose runs say so, with what they want of peers and of what those stand on. */
+export const WORKING_COMMANDS = {
+  apply: 'there',
+  connect: 'there',
+  accept: 'there',
+  disconnect: 'gone',
+  disable: 'gone',
+  'invitations revoke': 'gone',
+} as const satisfies Record<string, Wanted>;
+export type WorkingCommand = keyof typeof WORKING_COMMANDS;
 
 /** A run at work in a cluster. */
 export interface WorkingRun extends Hold {
@@ -16,6 +26,8 @@ export interface WorkingRun extends Hold {
   command: WorkingCommand;
   /** The peers of the cluster that it is about; absent where it may be about all that is there. */
   peers?: readonly string[] | undefined;
+  /** Of a run that wants peers to be there: those that it takes out all the same, as apply does with --prune. */
+  parts?: readonly string[] | undefined;
   /** It has begun to take back what it wrote. */
   isRollingBack: boolean;
   /** The machine of a run that has found what is wanted there, and that stands on it. */
@@ -32,12 +44,18 @@ export function markedRuns(object: KubeObject | undefined): WorkingRun[] {
   return Object.entries(object?.metadata.annotations ?? {}).flatMap(([name, text]) => {
     const hold = name.startsWith(PREFIX) ? parseHold(text) : undefined;
     if (!hold) return [];
-    const { command: said, peers: about, isRollingBack, reliedOnBy } = fieldsOf(JSON.parse(text));
-    const command = WORKING_COMMANDS.find((one) => one === said) ?? 'apply';
+    const { command: said, peers, parts, isRollingBack, reliedOnBy } = fieldsOf(JSON.parse(text));
+    const command = COMMANDS.find((one) => one === said) ?? 'apply';
     const by = typeof reliedOnBy === 'string' ? { reliedOnBy } : {};
-    const peers = Array.isArray(about) ? { peers: about.filter((peer) => typeof peer === 'string') } : {};
-    return [{ ...hold, command, ...peers, isRollingBack: isRollingBack === true, ...by }];
+    const about = { ...namesIn('peers', peers), ...namesIn('parts', parts) };
+    return [{ ...hold, command, ...about, isRollingBack: isRollingBack === true, ...by }];
   });
+}
+
+const COMMANDS = Object.keys(WORKING_COMMANDS) as WorkingCommand[];
+
+function namesIn(field: 'peers' | 'parts', said: unknown): Pick<WorkingRun, 'peers' | 'parts'> {
+  return Array.isArray(said) ? { [field]: said.filter((peer) => typeof peer === 'string') } : {};
 }
 
 /** Whether what a run does in a cluster may be what another one stands on. @param peers that the other one is about; absent: all */
@@ -46,4 +64,18 @@ export function concernsPeers(
   peers: readonly string[] | undefined,
 ): boolean {
   return !own || !peers || own.some((peer) => peers.includes(peer));
+}
+
+/**
+ * Whether what a run writes in a cluster is what another one wants there. Who wants the contrary does not stand on it, and gets what he
+ * has found by its being taken back.
+ * @param peers that the other one is about; absent: all
+ */
+export function writesWhat(
+  { command, parts = [] }: Pick<WorkingRun, 'command' | 'parts'>,
+  wanted: Wanted,
+  peers: readonly string[] | undefined,
+): boolean {
+  const writes = peers && parts.some((peer) => peers.includes(peer)) ? 'gone' : WORKING_COMMANDS[command];
+  return writes === wanted;
 }

@@ -368,6 +368,59 @@ describe('what a disconnect has taken out, and another one has found gone,', () 
   });
 });
 
+describe('who finds what another run is about to change the other way', () => {
+  const pair = connect('mesh-1', 'mesh-2');
+  const parting = ['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
+  const file = { clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }], topology: { type: 'mesh' as const } };
+  const files = () => [secretOf(0, 'cilium-kvstoremesh')?.['mesh-2'], secretOf(1, 'cilium-kvstoremesh')?.['mesh-1']];
+  const isMarked = () =>
+    [0, 1].every((index) => clusters.clusters[index]?.store.get(applyLeaseRef('kube-system')) !== undefined);
+
+  /** The other one comes once the first has said that it is at work, and before it has written anything. */
+  async function failsAfter(first: () => Promise<CliResult>, other: () => Promise<CliResult>): Promise<CliResult[]> {
+    let second: Promise<CliResult> | undefined;
+    clusters.fault = async ({ verb, name, context, resource }) => {
+      if (!['patch', 'create'].includes(verb) || resource === 'leases' || !isMarked()) return undefined;
+      second ??= other();
+      await second;
+      if (context === 'mesh-2' && name === 'clustermesh-remote-users')
+        throw new ApiError(422, 'Invalid', 'admission webhook said no');
+      return undefined;
+    };
+    const failed = await first();
+    clusters.fault = undefined;
+    return [failed, await found(second, 'the other run')];
+  }
+
+  it('does not have its rollback spared: a connect that meets a disconnect', async () => {
+    await clusters.meshctl.ok(pair);
+    const before = files();
+    const [first, other] = await failsAfter(
+      () => clusters.meshctl(parting),
+      () => clusters.meshctl(pair),
+    );
+    expect(other).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Nothing to change') });
+    expect(other?.stderr.replaceAll(/\s+/g, ' ')).toMatch(
+      /"mesh-1": another run, disconnect on \S+, is at work there, and may take away what is wanted here → Wait until/,
+    );
+    expect(first?.exitCode, first?.stderr).toBe(1);
+    expect(first?.stderr).not.toContain('counts on it');
+    expect(files()).toEqual(before);
+  });
+
+  it('does not have its rollback spared: a disconnect that meets an apply', async () => {
+    const [first, other] = await failsAfter(
+      () => clusters.meshctl(['apply', '-f', '-', '--yes'], { input: meshText(file) }),
+      () => clusters.meshctl(parting),
+    );
+    expect(other).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Nothing to do') });
+    expect(other?.stderr).toContain('may bring what is not wanted here');
+    expect(first?.exitCode, first?.stderr).toBe(1);
+    expect(first?.stderr).not.toContain('counts on it');
+    expect(files()).toEqual([undefined, undefined]);
+  });
+});
+
 it('a disable that is cut off once it has parted its cluster is named by status until it is run again', async () => {
   expect((await clusters.meshctl(connect('mesh-1', 'mesh-2'))).exitCode).toBe(0);
   const ofStatus = ['clustermesh', 'status', '--context', 'mesh-1', '-o', 'json'];

@@ -8,7 +8,13 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { applyLeaseRef, rotationLeaseRef } from '../../src/mesh/objects/names.ts';
 import { type HeldCluster, heldBack, type RunAtWork, runsMarked, toldRuns } from '../../src/mesh/runs-at-work.ts';
 import { ADVICE, adviceForFailure, type FailureClass } from '../../src/mesh/status/failure-reason.ts';
-import { concernsPeers, markedRuns, workingAnnotation } from '../../src/mesh/working-runs.ts';
+import {
+  concernsPeers,
+  markedRuns,
+  type WorkingCommand,
+  workingAnnotation,
+  writesWhat,
+} from '../../src/mesh/working-runs.ts';
 
 const NOW = new Date('2026-11-30T03:00:00Z');
 const LOOK = 'meshctl clustermesh status --context a,b';
@@ -75,11 +81,29 @@ describe('the marks of runs', () => {
     expect(concernsPeers({ peers: own }, peers)).toBe(is);
   });
 
+  it.each<
+    [command: WorkingCommand, parts: string[] | undefined, peers: string[] | undefined, writes: 'there' | 'gone']
+  >([
+    ['apply', undefined, ['a'], 'there'],
+    ['apply', ['a'], undefined, 'there'],
+    ['apply', ['a'], ['b'], 'there'],
+    ['apply', ['a', 'b'], ['b'], 'gone'],
+    ['apply', ['a'], [], 'there'],
+    ['accept', undefined, ['a'], 'there'],
+    ['disconnect', undefined, ['a'], 'gone'],
+    ['disconnect', undefined, undefined, 'gone'],
+    ['disable', undefined, ['a'], 'gone'],
+    ['invitations revoke', undefined, ['a'], 'gone'],
+  ])('on what %s writes, which parts %j, only he stands that wants it of %j: %s', (command, parts, peers, writes) => {
+    const standing = (['there', 'gone'] as const).filter((wanted) => writesWhat({ command, parts }, wanted, peers));
+    expect(standing).toEqual([writes]);
+  });
+
   it('a mark tells its command and its peers; one of a former version is of apply, about all that is there', () => {
     const marked = (annotations: Record<string, string | null>) =>
       markedRuns({ ...lease(applyLeaseRef('kube-system')), metadata: { name: 'l', annotations } } as KubeObject);
     const known = { ...hold(40_000), isRollingBack: false };
-    const mark = { ...known, command: 'disconnect' as const, peers: ['b'] };
+    const mark = { ...known, command: 'disconnect' as const, peers: ['b'], parts: ['c'] };
     expect(marked(workingAnnotation('r', mark))).toEqual([mark]);
     const former = { 'meshctl.io/apply-run.r': JSON.stringify(known) };
     expect(marked(former)).toEqual([{ ...known, command: 'apply' }]);

@@ -168,6 +168,7 @@ async function carryOut(
     const { parallel, account, working } = options;
     await relyOn(flow, targets, {
       parallel,
+      wanted: 'there',
       own: account?.run ?? working?.run,
       peersOf: peersByDirections(directions),
     });

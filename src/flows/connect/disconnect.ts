@@ -124,13 +124,12 @@ async function writePartings(
 /** What it has found gone may be another run's work, which is taken back if that one fails: it is to be left to this one. */
 async function relyOnParted(flow: Flow, prepared: PreparedDisconnect, parallel: number, own?: string): Promise<void> {
   const { peersOf, read } = partedIn(prepared);
-  // What a connect takes back is as this run wants it.
-  const shared = await relyOn(flow, read, { parallel, own, peersOf, never: 'connect' });
+  const shared = await relyOn(flow, read, { parallel, wanted: 'gone', own, peersOf });
   if (shared.length > 0) await requireParted(read, prepared.partings, parallel);
 }
 
 /** The clusters that were read, without those that are given up as dead, and from whom each of them parts. */
-function partedIn({ targets, partings }: Pick<PreparedDisconnect, 'targets' | 'partings'>) {
+export function partedIn({ targets, partings }: Pick<PreparedDisconnect, 'targets' | 'partings'>) {
   return {
     read: targets.filter(({ client }) => partingOf(partings, client.context) !== undefined),
     peersOf: (context: string) => peersOfParting(partings, context),

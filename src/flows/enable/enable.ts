@@ -198,7 +198,7 @@ async function enableIn(
   warnings.push(...(await proveReissued(flow, target, final, { steps: rest, waitMs: options.waitMs })));
   if (![...foundation, ...rest].every(isChange)) {
     // Of peers it stands on nothing: who takes those away or back is another matter.
-    await relyOn(flow, [target], { parallel: 1, own: run, peersOf: () => [] });
+    await relyOn(flow, [target], { parallel: 1, wanted: 'there', own: run, peersOf: () => [] });
   }
   await requireThere(target, [...foundation, ...rest]);
   if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)

@@ -12,7 +12,7 @@ import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
 import { isChange, type ReadyWrite, type Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type ConnectRunOptions, connectClusters } from '../connect/connect.ts';
-import { type DisconnectOutcome, disconnectClusters } from '../connect/disconnect.ts';
+import { type DisconnectOutcome, disconnectClusters, partedIn } from '../connect/disconnect.ts';
 import { type DisableOptions, disableCluster, draftAsAgreed } from '../enable/disable.ts';
 import { type EnableOutcome, enableCluster } from '../enable/enable.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -66,7 +66,8 @@ export async function applyMesh(
 ): Promise<AppliedMesh> {
   const written = options.rollback ? changedTargets(prepared, prune) : [];
   const targets = targetsOf(prepared, prune);
-  return whileAtWork(flow, { command: 'apply', targets, written, parallel: options.parallel }, (working) =>
+  const partsOf = prune.parting && partedIn(prune.parting).peersOf;
+  return whileAtWork(flow, { command: 'apply', targets, written, parallel: options.parallel, partsOf }, (working) =>
     applyAtWork(flow, prepared, prune, { ...options, working }),
   );
 }
@@ -259,7 +260,7 @@ async function relyOnKept(
 ): Promise<void> {
   const targets = members.map(({ target }) => target);
   // Whatever its connections are, what they stand on is to stay.
-  const shared = await relyOn(flow, targets, { parallel, own: account.run });
+  const shared = await relyOn(flow, targets, { parallel, wanted: 'there', own: account.run });
   if (shared.length === 0) return;
   for (const { member, draft } of kept) {
     if (shared.includes(member.target.client.context)) await requireThere(member.target, draft.plan.steps);

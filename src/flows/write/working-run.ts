@@ -10,7 +10,14 @@ import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts'
 import { applyLeaseRef } from '../../mesh/objects/names.ts';
 import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
-import { concernsPeers, markedRuns, type WorkingRun, workingAnnotation } from '../../mesh/working-runs.ts';
+import {
+  concernsPeers,
+  markedRuns,
+  type Wanted,
+  type WorkingRun,
+  workingAnnotation,
+  writesWhat,
+} from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
 import { hasEnded } from '../own-process.ts';
 import { allOrFirstError } from '../parallel.ts';
@@ -50,8 +57,7 @@ export async function whileAtWork<T>(
     written,
     parallel = MARKED_AT_A_TIME,
     ...run
-  }: { targets: readonly Target[]; written: readonly Target[]; parallel?: number } & AboutPeers &
-    Pick<WorkingRun, 'command'>,
+  }: { targets: readonly Target[]; written: readonly Target[]; parallel?: number } & AboutWork,
   work: (clusters: WorkingClusters) => Promise<T>,
 ): Promise<T> {
   const limit = pLimit(Math.min(parallel, MARKED_AT_A_TIME));
@@ -66,7 +72,12 @@ interface AboutPeers {
   peersOf?: ((context: string) => readonly string[]) | undefined;
 }
 
-type WorkingMark = RunMark & AboutPeers & Pick<WorkingRun, 'command'>;
+interface AboutWork extends AboutPeers, Pick<WorkingRun, 'command'> {
+  /** Of each cluster the peers that it takes out although it wants others to be there. */
+  partsOf?: ((context: string) => readonly string[]) | undefined;
+}
+
+type WorkingMark = RunMark & AboutWork;
 
 async function whileMarked<T>(
   flow: Flow,
@@ -154,8 +165,8 @@ async function writeOwn(
     const live = await client.get(ref, { signal });
     const known = markedRuns(live).find(({ run }) => run === mark.run);
     const { command } = mark;
-    const peers = mark.peersOf?.(client.context);
-    const said = { command, ...(peers ? { peers } : {}), isRollingBack: false };
+    const [peers, parts] = [mark.peersOf, mark.partsOf].map((of) => of?.(client.context));
+    const said = { command, ...(peers ? { peers } : {}), ...(parts?.length ? { parts } : {}), isRollingBack: false };
     const own = edit({ ...said, ...known, ...markedBy(mark, target) });
     const annotations = workingAnnotation(mark.run, own);
     if (live) {
@@ -203,26 +214,24 @@ async function clearDeadMarks({ client, namespace }: Target): Promise<void> {
 }
 
 /**
- * Says, of what a run has found whole, that it counts on it, where another one is at work that may take it back. Whoever calls this
- * looks at it once more afterwards: that one may have been through with it by then.
+ * Says, of what a run has found as it wants it, that it counts on it, where another one is at work that may take it back. Whoever calls
+ * this looks at it once more afterwards: that one may have been through with it by then. Of one that does the contrary it only warns.
+ * @param options.wanted how it wants that to be: what is written otherwise, it does not count on
  * @param options.own this run, where it says itself that it is at work
  * @param options.peersOf the peers of each cluster by which it counts on anything; absent: on all that is there
- * @param options.never the command of runs that take nothing back that this one could count on
  * @returns the contexts where it was said
  * @throws MeshctlError `Conflict` where another one is taking its work back
  */
 export async function relyOn(
   flow: Flow,
   targets: readonly Target[],
-  {
-    parallel,
-    peersOf,
-    ...others
-  }: { parallel: number; own?: string | undefined; never?: WorkingRun['command'] } & AboutPeers,
+  { parallel, peersOf, ...how }: { parallel: number; wanted: Wanted; own?: string | undefined } & AboutPeers,
 ): Promise<readonly string[]> {
   const limit = pLimit(parallel);
   const said = await Promise.all(
-    targets.map((target) => limit(() => relyOnOthers(flow, target, others, peersOf?.(target.client.context)))),
+    targets.map((target) =>
+      limit(() => relyOnOthers(flow, target, { ...how, peers: peersOf?.(target.client.context) })),
+    ),
   );
   return said.flat();
 }
@@ -230,25 +239,23 @@ export async function relyOn(
 async function relyOnOthers(
   { progress }: Flow,
   target: Target,
-  { own, never }: { own?: string | undefined; never?: WorkingRun['command'] },
-  peers: readonly string[] | undefined,
+  { wanted, own, peers }: { wanted: Wanted; own?: string | undefined; peers: readonly string[] | undefined },
 ): Promise<string[]> {
   const { client, namespace } = target;
   const { context } = client;
   const ref = applyLeaseRef(namespace);
   const isOther = (one: WorkingRun) =>
-    one.run !== own &&
-    one.command !== never &&
-    concernsPeers(one, peers) &&
-    isAlive(one, client.now()) &&
-    !hasEnded(one);
+    one.run !== own && concernsPeers(one, peers) && isAlive(one, client.now()) && !hasEnded(one);
   let working: WorkingRun[] = [];
+  let contrary: WorkingRun[] = [];
   try {
     await whileOthersWrite(async () => {
       const live = await client.get(ref);
-      working = markedRuns(live).filter(isOther);
-      const [rollingBack] = working.filter(({ isRollingBack }) => isRollingBack);
+      const others = markedRuns(live).filter(isOther);
+      const [rollingBack] = others.filter(({ isRollingBack }) => isRollingBack);
       if (rollingBack) throw takesBack(context, describeRef(ref), rollingBack);
+      working = others.filter((one) => writesWhat(one, wanted, peers));
+      contrary = others.filter((one) => !working.includes(one));
       const unsaid = working.filter(({ reliedOnBy }) => reliedOnBy === undefined);
       if (!live || unsaid.length === 0) return;
       const annotations = unsaid.map((one) => workingAnnotation(one.run, { ...one, reliedOnBy: hostname() }));
@@ -266,8 +273,18 @@ async function relyOnOthers(
       );
     return [];
   }
+  for (const { command, host } of contrary)
+    progress.warn(
+      `context "${context}": another run, ${command} on ${host}, is at work there, and ${CONTRARY[wanted]} → Wait until it has ended, then run the same command again.`,
+    );
   return working.length > 0 ? [context] : [];
 }
+
+/** What the other one does, by what this one wants. */
+const CONTRARY: Record<Wanted, string> = {
+  there: 'may take away what is wanted here',
+  gone: 'may bring what is not wanted here',
+};
 
 function takesBack(context: string, object: string, other: WorkingRun): MeshctlError {
   const { command, host, until } = other;
