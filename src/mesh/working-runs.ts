@@ -79,3 +79,18 @@ export function writesWhat(
   const writes = peers && parts.some((peer) => peers.includes(peer)) ? 'gone' : WORKING_COMMANDS[command];
   return writes === wanted;
 }
+
+/**
+ * Whether a run that has come to its end has finished what one that has died had begun in the cluster: the same command, of no peer that
+ * it was not about itself.
+ */
+export function finishes(
+  { command, peers }: Pick<WorkingRun, 'command' | 'peers'>,
+  dead: Pick<WorkingRun, 'command' | 'peers'>,
+): boolean {
+  if (dead.command !== command) return false;
+  // A cluster that is disabled has no peer left, whoever was to go.
+  if (!peers || (command === 'disable' && peers.length === 0)) return true;
+  const of = dead.peers ?? [];
+  return of.length > 0 && of.every((peer) => peers.includes(peer));
+}

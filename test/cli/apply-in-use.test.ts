@@ -73,8 +73,8 @@ describe('apply that fails', () => {
     }
   });
 
-  it('takes the marks of runs that have died away also where it finds nothing to change, and leaves those of others', async () => {
-    await ok(mesh('enable', '--context', 'mesh-1'));
+  it('takes the marks of runs of its own that have died away also where it finds nothing to change; no other run does', async () => {
+    await ok(mesh('enable', '--context', 'mesh-1,mesh-2'));
     const ref = applyLeaseRef('kube-system');
     const marked = (run: string, leftMs: number) => {
       const until = new Date(Date.now() + leftMs);
@@ -93,11 +93,23 @@ describe('apply that fails', () => {
       return storeOf(0).get(ref);
     };
     storeOf(0).create(lease(marked('dead', -60_000)), 'meshctl');
+    // One that writes, one that has nothing to do, and one that fails.
+    const parting = ['--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
+    await ok(connect('mesh-1', 'mesh-2'));
+    for (let times = 0; times < 2; times += 1) await ok(mesh('disconnect', ...parting));
+    clusters.fault = async ({ verb, resource, context }) => {
+      if (resource === 'deployments' && context === 'mesh-1' && verb === 'patch') throw refusal();
+      return undefined;
+    };
+    const more = { defaults: { enable: { replicas: 2 } } };
+    expect((await apply({ ...spec('mesh-1'), ...more }, ['--yes'])).exitCode).toBe(1);
+    clusters.fault = undefined;
+    expect(Object.keys(storeOf(0).get(ref)?.metadata.annotations ?? {})).toEqual(['meshctl.io/apply-run.dead']);
     expect(await nothing()).toBeUndefined();
     storeOf(0).create(lease({ ...marked('dead', -60_000), ...marked('alive', 50_000) }), 'meshctl');
     expect(Object.keys((await nothing())?.metadata.annotations ?? {})).toEqual(['meshctl.io/apply-run.alive']);
     storeOf(0).delete(ref);
-    await ok(mesh('disable', '--context', 'mesh-1', '--yes'));
+    await ok(mesh('disable', '--context', 'mesh-1,mesh-2', '--yes'));
   });
 
   it('leaves a cluster that it has enabled where it cannot be seen who uses it', async () => {

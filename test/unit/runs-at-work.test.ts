@@ -10,6 +10,7 @@ import { type HeldCluster, heldBack, type RunAtWork, runsMarked, toldRuns } from
 import { ADVICE, adviceForFailure, type FailureClass } from '../../src/mesh/status/failure-reason.ts';
 import {
   concernsPeers,
+  finishes,
   markedRuns,
   type WorkingCommand,
   workingAnnotation,
@@ -97,6 +98,25 @@ describe('the marks of runs', () => {
   ])('on what %s writes, which parts %j, only he stands that wants it of %j: %s', (command, parts, peers, writes) => {
     const standing = (['there', 'gone'] as const).filter((wanted) => writesWhat({ command, parts }, wanted, peers));
     expect(standing).toEqual([writes]);
+  });
+
+  it.each<
+    [command: WorkingCommand, peers: string[] | undefined, of: WorkingCommand, dead: string[] | undefined, is: boolean]
+  >([
+    ['apply', undefined, 'apply', undefined, true],
+    ['apply', undefined, 'disable', [], false],
+    ['disconnect', ['a'], 'apply', undefined, false],
+    ['disconnect', ['a'], 'disable', ['a'], false],
+    ['disconnect', ['a', 'b'], 'disconnect', ['b'], true],
+    ['disconnect', ['a'], 'disconnect', ['a', 'b'], false],
+    ['disconnect', [], 'disconnect', ['a'], false],
+    ['disconnect', ['a'], 'disconnect', undefined, false],
+    // That of a cluster that was to be disabled itself, while it is another one's peer.
+    ['disable', ['a'], 'disable', [], false],
+    ['disable', [], 'disable', [], true],
+    ['disable', [], 'disable', ['a'], true],
+  ])('%s of %j finishes what a dead %s of %j had begun: %s', (command, peers, of, dead, is) => {
+    expect(finishes({ command, peers }, { command: of, peers: dead })).toBe(is);
   });
 
   it('a mark tells its command and its peers; one of a former version is of apply, about all that is there', () => {

@@ -12,6 +12,7 @@ import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import {
   concernsPeers,
+  finishes,
   markedRuns,
   type Wanted,
   type WorkingRun,
@@ -62,8 +63,9 @@ export async function whileAtWork<T>(
 ): Promise<T> {
   const limit = pLimit(Math.min(parallel, MARKED_AT_A_TIME));
   const done = await whileMarked(flow, written, { ...beginRun(flow), ...run }, limit, work);
+  // Where it had nothing to write; elsewhere they have gone with its own.
   const others = targets.filter((target) => !written.includes(target));
-  await Promise.all(others.map((target) => limit(() => clearDeadMarks(target))));
+  await Promise.all(others.map((target) => limit(() => takeAway(target, finishedBy(run, target)))));
   return done;
 }
 
@@ -87,6 +89,7 @@ async function whileMarked<T>(
   work: (clusters: WorkingClusters) => Promise<T>,
 ): Promise<T> {
   const marked: { target: Target; end: () => Promise<void> }[] = [];
+  let isDone = false;
   const begin = async (target: Target) => {
     const { context } = target.client;
     try {
@@ -107,19 +110,22 @@ async function whileMarked<T>(
       targets.map((target) => limit(() => begin(target))),
       flow.progress,
     );
-    return await work({
+    const done = await work({
       run: mark.run,
       async beginRollback() {
         const looks = marked.map(({ target }) => limit(() => whoReliesOn(target, mark)));
         return new Map((await Promise.all(looks)).flat());
       },
     });
+    isDone = true;
+    return done;
   } finally {
     await Promise.all(
       marked.map(({ target, end }) =>
         limit(async () => {
           await end();
-          await withdraw(target, mark);
+          const isFinished = finishedBy(mark, target);
+          await takeAway(target, (one) => one.run === mark.run || (isDone && isFinished(one)));
         }),
       ),
     );
@@ -183,34 +189,28 @@ async function writeOwn(
   });
 }
 
-function withdraw({ client, namespace }: Target, { run: own }: RunMark): Promise<void> {
+/**
+ * Takes marks away, and the Lease with the last one; those of others stay, of whom no one would know else, also where they have died.
+ * Where there is none, nothing is written; where that is not possible, it is no failure.
+ */
+function takeAway({ client, namespace }: Target, isOver: (one: WorkingRun) => boolean): Promise<void> {
   const ref = applyLeaseRef(namespace);
   return leaveMark(client, ref, async (live, signal) => {
+    const runs = markedRuns(live);
+    const over = runs.filter(isOver);
+    if (over.length === 0) return;
     const { uid, resourceVersion } = live.metadata;
-    const others = markedRuns(live).filter((one) => one.run !== own && isAlive(one, client.now()) && !hasEnded(one));
-    const patch = { metadata: { annotations: workingAnnotation(own, null) } };
-    const unmark = () => client.patch(ref, patch, { resourceVersion, signal });
-    if (others.length === 0) await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), unmark);
+    const annotations = Object.assign({}, ...over.map(({ run }) => workingAnnotation(run, null)));
+    const unmark = () => client.patch(ref, { metadata: { annotations } }, { resourceVersion, signal });
+    if (over.length === runs.length) await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), unmark);
     else await unmark();
   });
 }
 
-/**
- * Takes the marks of runs away that have died, where this one had nothing to write, by which they would have gone with its own. Where
- * there is none, nothing is written; where that is not possible, it is no failure.
- */
-async function clearDeadMarks({ client, namespace }: Target): Promise<void> {
-  const ref = applyLeaseRef(namespace);
-  await leaveMark(client, ref, async (live, signal) => {
-    const runs = markedRuns(live);
-    const dead = runs.filter((one) => !isAlive(one, client.now()) || hasEnded(one));
-    if (dead.length === 0) return;
-    const { uid, resourceVersion } = live.metadata;
-    const annotations = Object.assign({}, ...dead.map(({ run }) => workingAnnotation(run, null)));
-    const unmark = () => client.patch(ref, { metadata: { annotations } }, { resourceVersion, signal });
-    if (dead.length === runs.length) await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), unmark);
-    else await unmark();
-  });
+/** Of the marks at a cluster those of runs that have died, and whose work a run has finished that has come to its end. */
+function finishedBy({ command, peersOf }: AboutWork, { client }: Target): (one: WorkingRun) => boolean {
+  const own = { command, peers: peersOf?.(client.context) };
+  return (one) => finishes(own, one) && (!isAlive(one, client.now()) || hasEnded(one));
 }
 
 /**
