@@ -64,8 +64,17 @@ export function runsMarked(
   const rotating = holdOf('rotation', rotation);
   return [
     ...(rotating ? [runAs('certs rotate', rotating)] : []),
-    ...markedRuns(apply).map((hold) => runAs(hold.command, hold)),
+    ...oneEach(markedRuns(apply).map((hold) => runAs(hold.command, hold))),
   ];
+}
+
+/** A run may have two marks in a cluster: a disable parts it from its peers as a disconnect does, which says itself that it is at work. */
+function oneEach(runs: readonly RunAtWork[]): RunAtWork[] {
+  const marks = groupBy(runs, ({ command, host, since, doing }) => JSON.stringify([command, host, since, doing]));
+  return [...marks.values()].flatMap((group) => {
+    const latest = [...group].sort((a, b) => (a.until < b.until ? 1 : -1));
+    return (latest.find(({ stale }) => !stale) ?? latest[0]) as RunAtWork;
+  });
 }
 
 /** A run, and the contexts in which it is marked alike, in words with the next step. */

@@ -427,7 +427,13 @@ it('a disable that is cut off once it has parted its cluster is named by status 
   const runsIn = async () => (JSON.parse((await clusters.meshctl(ofStatus)).stdout) as { runs?: unknown }).runs;
   const disable = () => clusters.meshctl(['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', '--yes']);
   let isCut = false;
-  clusters.fault = async ({ context, verb, resource }) => {
+  let told: string | undefined;
+  clusters.fault = async ({ context, verb, resource, name }) => {
+    const marked = clusters.clusters.filter(({ store }) => store.get(applyLeaseRef('kube-system')) !== undefined);
+    if (told === undefined && marked.length === 2 && verb === 'patch' && name === 'clustermesh-remote-users') {
+      told = '';
+      told = (await clusters.meshctl(['clustermesh', 'status', '--context', 'mesh-1,mesh-2'])).stdout;
+    }
     // What it asks an API server about before it begins is let.
     const isParted = secretOf(1, 'cilium-kvstoremesh')?.['mesh-1'] === undefined;
     isCut ||= isParted && context === 'mesh-1' && resource === 'deployments' && verb === 'delete';
@@ -438,6 +444,8 @@ it('a disable that is cut off once it has parted its cluster is named by status 
   clusters.fault = undefined;
   expect(secretOf(1, 'cilium-kvstoremesh')?.['mesh-1']).toBeUndefined();
   expect(await runsIn()).toEqual([expect.objectContaining({ command: 'disable' })]);
+  // While it parted them, it was one run, in both.
+  expect(told?.match(/another run, disable/g), told).toHaveLength(1);
   expect((await disable()).exitCode).toBe(0);
   // The process of the one that was cut off is alive here: nobody takes its mark away.
   const marks = clusters.clusters.map(({ store }) => markedRuns(store.get(applyLeaseRef('kube-system'))).length);

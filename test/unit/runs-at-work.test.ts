@@ -59,6 +59,18 @@ describe('the marks of runs', () => {
     expect(runsMarked({ rotation: lease(rotationLeaseRef('kube-system')), apply: undefined }, NOW)).toEqual([]);
   });
 
+  it('are one where a run has several at a cluster, which lives by the last one that does', () => {
+    const marks = { a: -1, b: 30_000, c: 40_000, other: 40_000 };
+    const annotations = Object.entries(marks).map(([run, leftMs]) => {
+      const since = run === 'other' ? NOW : new Date(RUN.since);
+      return workingAnnotation(run, { command: 'disable', ...hold(leftMs, { run, since }), isRollingBack: false });
+    });
+    const apply = lease(applyLeaseRef('kube-system'));
+    apply.metadata.annotations = Object.assign({}, ...annotations);
+    const one = { ...RUN, command: 'disable' };
+    expect(runsMarked({ rotation: undefined, apply }, NOW)).toEqual([one, { ...one, since: NOW.toISOString() }]);
+  });
+
   it('are stale where they were not said again in time, or name a time that nobody believes', () => {
     const staleOf = (leftMs: number) =>
       runsMarked({ rotation: rotation(hold(leftMs)), apply: undefined }, NOW)[0]?.stale;

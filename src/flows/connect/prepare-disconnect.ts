@@ -61,6 +61,8 @@ export interface DisconnectOptions {
   account?: RunAccount | undefined;
   /** As what it says that it is at work. Default: disconnect. */
   command?: WorkingCommand | undefined;
+  /** When that began. Default: now. */
+  since?: Date | undefined;
   /** Hears that all is written, before it is waited for: from then on nothing is put back. */
   onWritten?: (() => void) | undefined;
 }

@@ -7,7 +7,12 @@ import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { disconnectClusters } from '../connect/disconnect.ts';
-import { clustersOfParting, type PreparedDisconnect, prepareDisconnect } from '../connect/prepare-disconnect.ts';
+import {
+  clustersOfParting,
+  type DisconnectOptions,
+  type PreparedDisconnect,
+  prepareDisconnect,
+} from '../connect/prepare-disconnect.ts';
 import type { Flow, Target } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import type { EndingDials } from '../services/read-lost-backends.ts';
@@ -184,14 +189,16 @@ export async function leaveInTurn(
 async function leaveMesh(flow: Flow, one: LeavingCluster, options: DisableOptions): Promise<LeaveOutcome> {
   const targets = [one.target];
   // Killed in between, it leaves a cluster that has no peer and is not disabled: its mark there tells whoever looks.
-  const run = { command: 'disable' as const, targets, written: targetsOfSteps(targets, leavingSteps(one)) };
-  return whileAtWork(flow, { ...run, peersOf: () => [] }, () => leaveAtWork(flow, one, options));
+  const run = { command: 'disable' as const, since: flow.now() };
+  const written = targetsOfSteps(targets, leavingSteps(one));
+  return whileAtWork(flow, { ...run, targets, written, peersOf: () => [] }, () => leaveAtWork(flow, one, options, run));
 }
 
 async function leaveAtWork(
   flow: Flow,
   { target, draft, peers }: LeavingCluster,
   options: DisableOptions,
+  run: Pick<DisconnectOptions, 'command' | 'since'>,
 ): Promise<LeaveOutcome> {
   // Others may have left before it, which takes its time; that the plan holds is to be known before any peer is parted.
   if (peers.prepared) await draftAsAgreed(flow, target, draft, options);
@@ -205,7 +212,7 @@ async function leaveAtWork(
     isRemoved = true;
   };
   const { waitMs } = options;
-  const parting = { parallel: PARALLEL, waitMs, leaving: [context], onWritten, command: 'disable' as const };
+  const parting = { ...run, parallel: PARALLEL, waitMs, leaving: [context], onWritten };
   try {
     const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, parting));
     const final = await disableCluster(flow, target, draft, { ...options, onRemoved });

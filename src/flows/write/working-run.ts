@@ -57,12 +57,13 @@ export async function whileAtWork<T>(
     targets,
     written,
     parallel = MARKED_AT_A_TIME,
+    since = flow.now(),
     ...run
   }: { targets: readonly Target[]; written: readonly Target[]; parallel?: number } & AboutWork,
   work: (clusters: WorkingClusters) => Promise<T>,
 ): Promise<T> {
   const limit = pLimit(Math.min(parallel, MARKED_AT_A_TIME));
-  const done = await whileMarked(flow, written, { ...beginRun(flow), ...run }, limit, work);
+  const done = await whileMarked(flow, written, { ...beginRun(flow), since, ...run }, limit, work);
   // Where it had nothing to write; elsewhere they have gone with its own.
   const others = targets.filter((target) => !written.includes(target));
   await Promise.all(others.map((target) => limit(() => takeAway(target, finishedBy(run, target)))));
@@ -75,6 +76,8 @@ interface AboutPeers {
 }
 
 interface AboutWork extends AboutPeers, Pick<WorkingRun, 'command'> {
+  /** When the run began that this is a part of, by which both are told as one. Default: now. */
+  since?: Date | undefined;
   /** Of each cluster the peers that it takes out although it wants others to be there. */
   partsOf?: ((context: string) => readonly string[]) | undefined;
 }
