@@ -64,26 +64,48 @@ describe('peers whose clusters were not read', () => {
 describe('a peer to which no context leads', () => {
   const ALL_ANSWER = ['--all', '--category', 'peers'];
   let env: Record<string, string>;
-  beforeAll(async () => {
+  let alone: Record<string, string>;
+  const kubeconfigOf = async (...contexts: string[]) => {
     const config = parse(await readFile(sandbox.kubeconfigPath, 'utf8'));
-    config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== 'mesh-3');
-    const path = join(dirname(sandbox.kubeconfigPath), 'without-mesh-3.yaml');
+    config.contexts = config.contexts.filter(({ name }: { name: string }) => contexts.includes(name));
+    const path = join(dirname(sandbox.kubeconfigPath), `${contexts.join('-')}.yaml`);
     await writeFile(path, stringify(config));
-    env = { KUBECONFIG: path };
+    return { KUBECONFIG: path };
+  };
+  beforeAll(async () => {
+    [env, alone] = await Promise.all([kubeconfigOf('mesh-1', 'mesh-2'), kubeconfigOf('mesh-1')]);
   });
 
-  it('keeps --all from passing: what was not read is not proved', async () => {
-    const { exitCode, stdout } = await meshctl(check(...ALL_ANSWER), { env });
-    expect(exitCode, stdout).toBe(3);
-    const text = stdout.replaceAll(/\s+/g, ' ');
-    expect(text).toContain('no context leads to "mesh-3", a peer of mesh-1: only one side of that connection was read');
-    expect(text).toContain('meshctl clustermesh disconnect --context mesh-1 --peer mesh-3');
-    expect(text).not.toContain('✅');
-    const report = await meshctl(check(...ALL_ANSWER, '-o', 'json'), { env });
-    expect(jsonOf(report)).toMatchObject({ passed: false });
-    expect(jsonOf(report)).not.toHaveProperty('oneSided');
-    const junit = await meshctl(check(...ALL_ANSWER, '-o', 'junit'), { env });
-    expect([junit.exitCode, junit.stdout]).toEqual([3, expect.stringContaining('<failure type="cluster-answers"')]);
+  it('passes where agents are connected to it, as it does for status, and is said to be read on one side', async () => {
+    for (const [kubeconfig, peers] of [
+      [env, 'mesh-3'],
+      [alone, 'mesh-2, mesh-3'],
+    ] as const) {
+      const { stdout } = await meshctl.ok(check(...ALL_ANSWER), { env: kubeconfig });
+      expect(stdout).toContain(`read on one side only: ${peers}\n`);
+      expect(stdout).not.toContain('disconnect');
+      await meshctl.ok(['clustermesh', 'status', '--all'], { env: kubeconfig });
+    }
+  });
+
+  it('is unseen where agents tell nothing of it: --all exits 3 as status does, and may leave it out', async () => {
+    const slow = ['--node-timeout', '1ms'];
+    const entriesOf = async (...flags: string[]) => {
+      const report = await meshctl(check(...ALL_ANSWER, ...slow, ...flags, '-o', 'json'), { env });
+      expect(report.exitCode, report.stdout).toBe(3);
+      const { checks, ...rest } = jsonOf(report);
+      return { rest, answers: (checks as { id: string }[]).filter(({ id }) => id === 'cluster-answers') };
+    };
+    const { rest, answers } = await entriesOf();
+    const says = 'no context leads to "mesh-3", a peer of mesh-1: only one side of that connection was read';
+    expect(answers).toMatchObject([{ unseen: true, message: says, hint: expect.not.stringContaining('disconnect') }]);
+    expect(rest).toMatchObject({ passed: false });
+    expect(rest).not.toHaveProperty('oneSided');
+    expect(await entriesOf('--suppress', 'cluster-answers')).toMatchObject({
+      answers: [],
+      rest: { oneSided: { peers: ['mesh-3'] } },
+    });
+    expect((await meshctl(['clustermesh', 'status', '--all', ...slow], { env })).exitCode).toBe(3);
   });
 
   it('is theirs to read where it belongs to another owner', async () => {

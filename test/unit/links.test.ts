@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { linksByContext } from '../../src/mesh/status/links.ts';
+import { allHearOf, linksByContext } from '../../src/mesh/status/links.ts';
 import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import { type RemoteClusterReport, remoteClusters } from '../../src/mesh/status/remote-cluster-report.ts';
 import type { FailureReason } from '../../src/mesh/status/status.ts';
@@ -94,5 +94,34 @@ describe('a connection of which all agents say that it is there', () => {
 
   it('is sound where a replica of KVStoreMesh does not run, and the others are connected', () => {
     expect(brokenLinks([CONNECTED], [WELL, IDLE])).toEqual([]);
+  });
+});
+
+describe('a peer whose own cluster was not read, by those that have it', () => {
+  const reportOf = (context: string, agent: object | undefined, peers = ['mesh-2']) => {
+    const tally = createTally({
+      ...{ context, namespace: 'kube-system', clusterName: `mesh-${context}`, clusterId: 1 },
+      ...{ peers, enabled: true, kvstoremesh: false },
+    });
+    const told = agent ? { clusters: remoteClusters([agent]) } : silence(undefined);
+    tally.add('agent', { name: 'node', ...told, failingDials: new Map() });
+    return tally.report();
+  };
+  const how = { connected: CONNECTED, 'not connected': EMPTY, 'not asked': SILENT };
+  const kinds = Object.keys(how) as (keyof typeof how)[];
+  const verdict = (...held: (keyof typeof how)[]) =>
+    held.includes('not connected') ? false : held.includes('not asked') ? undefined : true;
+
+  it.each(kinds)('%s, alone and beside each other one', (kind) => {
+    const one = reportOf('one', how[kind]);
+    expect(allHearOf([one], 'mesh-2', ['one'])).toBe(verdict(kind));
+    for (const other of kinds)
+      expect(allHearOf([one, reportOf('two', how[other])], 'mesh-2', ['one', 'two'])).toBe(verdict(kind, other));
+  });
+
+  it('is not known of one that was not asked, or that only dials', () => {
+    expect(allHearOf([], 'mesh-2', ['one'])).toBeUndefined();
+    expect(allHearOf([reportOf('one', { ...CONNECTED, name: 'mesh-3' }, [])], 'mesh-2', ['one'])).toBeUndefined();
+    expect(allHearOf([reportOf('one', CONNECTED)], 'mesh-2', ['one', 'two'])).toBeUndefined();
   });
 });

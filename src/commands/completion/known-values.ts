@@ -184,15 +184,15 @@ async function checksOf(
   source: 'checks' | 'compatibility-checks' | 'categories',
   line: TypedLine,
 ): Promise<Candidate[]> {
-  const { MESH_CHECKS, NO_RUN_AT_WORK, PRE_CHECKS, RUN_AT_WORK, categoriesOf } = await import(
-    '../../mesh/checks/catalogue.ts'
-  );
+  const { ALL_ANSWER, CLUSTER_ANSWERS, MESH_CHECKS, NO_RUN_AT_WORK, PRE_CHECKS, RUN_AT_WORK, categoriesOf } =
+    await import('../../mesh/checks/catalogue.ts');
   const { COMPATIBILITY_CHECKS } = await import('../../mesh/checks/compatibility.ts');
   if (source === 'categories') return categoriesOf(line.given.has('--pre') ? PRE_CHECKS : MESH_CHECKS).map(named);
   const checks = source === 'checks' ? MESH_CHECKS : COMPATIBILITY_CHECKS;
   const found = checks.map(({ id, title }) => ({ value: id, description: title }));
   const run = { value: RUN_AT_WORK, description: NO_RUN_AT_WORK };
-  return source === 'checks' ? [...found, run] : found;
+  const answers = { value: CLUSTER_ANSWERS, description: ALL_ANSWER };
+  return source === 'checks' ? [...found, run, answers] : found;
 }
 
 async function explainable(): Promise<Candidate[]> {

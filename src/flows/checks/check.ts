@@ -30,6 +30,7 @@ import { allPeersOutside, type PeerOutside } from '../../mesh/peers/peers-outsid
 import { saysUnreadMarks } from '../../mesh/peers/unread-choices.ts';
 import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
 import { type HeldCluster, heldBack, type SoughtRotation, type ToldRun, toldRuns } from '../../mesh/runs-at-work.ts';
+import { allHearOf } from '../../mesh/status/links.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { lookingAgain } from '../../mesh/status/status.ts';
 import { readRenderedByHelm } from '../../snapshot/helm-release.ts';
@@ -74,12 +75,17 @@ export interface CheckOptions {
 const MOST_AGENTS_ASKED = 10;
 const AGENTS_AT_A_TIME = 10;
 
+/** A peer whose own cluster was not read, and whether all that have it hear of it; undefined where that is not known. */
+export interface HeardPeer extends PeerOutside {
+  isHeard: boolean | undefined;
+}
+
 /** What checks found, and the clusters of which not all could be looked at. */
 export interface Checked {
   entries: CheckEntry[];
   failed: Unanswered[];
   /** Peers of clusters that were checked, whose own clusters were not read, so that only one side was judged. */
-  outside: PeerOutside[];
+  outside: HeardPeer[];
   /** The contexts of each mesh that was judged by itself; not of clusters that are yet to be connected. */
   meshes: string[][];
   /** What clusters have written down of peers and is not known here, a clause each. */
@@ -189,7 +195,8 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       const entries = forced.map((entry) =>
         entry.hint === undefined ? entry : { ...entry, hint: heldBack(entry.hint, clusters, look) },
       );
-      const outside = pre || !categories.has('peers') ? [] : allPeersOutside(snapshots);
+      const peersOut = pre || !categories.has('peers') ? [] : allPeersOutside(snapshots);
+      const outside = peersOut.map((peer) => ({ ...peer, isHeard: allHearOf(statuses, peer.name, peer.holders) }));
       const meshes = pre ? [] : meantTogether(snapshots).map((mesh) => mesh.map(({ context }) => context));
       const failed = [...unread, ...unseen];
       const alone = pre || failed.length > 0 ? [] : thoseAlone(snapshots).map(({ context }) => context);

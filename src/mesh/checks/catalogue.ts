@@ -46,6 +46,7 @@ export const MESH_CHECKS: readonly MeshCheck[] = [
 
 /** The id of what is no check of its own: that a cluster that was asked for does not answer. */
 export const CLUSTER_ANSWERS = 'cluster-answers';
+export const ALL_ANSWER = 'every cluster answers';
 /** That of another run of meshctl that is at work. */
 export const RUN_AT_WORK = 'run-at-work';
 export const NO_RUN_AT_WORK = 'no other run of meshctl is at work';

@@ -39,10 +39,19 @@ export function allPeersOutside(all: readonly ClusterSnapshot[]): PeerOutside[] 
   }));
 }
 
-/** That no context leads to such a peer, though all were asked for. @param so what was not looked at for that, as a clause */
-export function saysUnled({ name, holders }: PeerOutside, so: string): { says: string; hint: string } {
+/**
+ * That no context leads to such a peer, though all were asked for.
+ * @param so what was not looked at for that, as a clause
+ * @param mayBeGone whether to say how it is forgotten: not of one that may be connected
+ */
+export function saysUnled(
+  { name, holders }: PeerOutside,
+  so: string,
+  mayBeGone = true,
+): { says: string; hint: string } {
+  const lead = 'Give a kubeconfig that leads to it too, or name with --context what is to be judged without it';
   return {
     says: `no context leads to "${name}", a peer of ${enumerated(holders)}: ${so}`,
-    hint: `Give a kubeconfig that leads to it too, or name with --context what is to be judged without it; or if it is gone, forget it: ${forgetCommands(name, holders)}`,
+    hint: mayBeGone ? `${lead}; or if it is gone, forget it: ${forgetCommands(name, holders)}` : `${lead}.`,
   };
 }

@@ -69,6 +69,24 @@ export function hearsOf(report: StatusReport, peer: string): boolean | undefined
 }
 
 /**
+ * Whether each of some clusters hears of a peer; undefined where none is known not to, and of one it is not known: nobody was asked, or
+ * it is the peer that dials.
+ * @param holders contexts of the clusters that have the peer
+ */
+export function allHearOf(
+  reports: readonly StatusReport[],
+  peer: string,
+  holders: readonly string[],
+): boolean | undefined {
+  const heard = holders.map((context) => {
+    const report = reports.find((one) => one.context === context);
+    return report?.peers.some(({ name }) => name === peer) ? hearsOf(report, peer) : undefined;
+  });
+  if (heard.includes(false)) return false;
+  return heard.includes(undefined) ? undefined : true;
+}
+
+/**
  * Whether agents that are connected may hear nothing of a peer all the same. With KVStoreMesh they are connected to its cache, which goes
  * on with what it has of a peer that is lost (Cilium's pkg/clustermesh/kvstoremesh; it is emptied when the peer is removed or
  * `clustermesh-cache-ttl` is over), and agents read that of any replica; and what does not look at its peers again says that it is

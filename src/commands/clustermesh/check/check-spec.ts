@@ -8,7 +8,7 @@ export const CHECK = {
   description:
     'Reads the clusters and checks names and ids, settings, versions, addresses, the network between nodes, the ' +
     'clustermesh-apiserver, certificates, peers and ownership. Each finding has an id for "meshctl explain". ' +
-    'Exits 1 when a check fails, or when all were skipped, 3 when none fails, and a cluster or an agent does not answer, with --all no context leads to a peer, or some could not be looked at for want of rights.',
+    'Exits 1 when a check fails, or when all were skipped, 3 when none fails, and a cluster or an agent does not answer, with --all no context leads to a peer that is not seen to be connected, or some could not be looked at for want of rights.',
   examples: [
     { line: 'meshctl clustermesh check --pre --context gke,eks', what: 'before enable and connect' },
     { line: 'meshctl clustermesh check --all -o short', what: 'only failures and warnings' },

@@ -1,7 +1,8 @@
-import { type Checked, checkClusters } from '../../../flows/checks/check.ts';
+import { type Checked, checkClusters, type HeardPeer } from '../../../flows/checks/check.ts';
 import type { Target } from '../../../flows/flow.ts';
 import type { Unanswered } from '../../../flows/where-it-succeeds.ts';
 import {
+  ALL_ANSWER,
   type CheckEntry,
   CLUSTER_ANSWERS,
   categoriesOf,
@@ -13,7 +14,7 @@ import {
 } from '../../../mesh/checks/catalogue.ts';
 import { connectCommand, everyPairFlag, meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
 import { exitOf, isRefusal } from '../../../mesh/errors.ts';
-import { type PeerOutside, saysUnled } from '../../../mesh/peers/peers-outside.ts';
+import { saysUnled } from '../../../mesh/peers/peers-outside.ts';
 import { RUNS_UNREAD, type ToldRun } from '../../../mesh/runs-at-work.ts';
 import { type Beside, checkJunit, checkText, type OneSided, type Untried } from '../../../views/checks/check-view.ts';
 import { lackingData } from '../../../views/lacking-view.ts';
@@ -52,7 +53,7 @@ const NOTHING: Checked = {
 export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
   const checks = flags.pre ? PRE_CHECKS : MESH_CHECKS;
   requireKnown('category', flags.category ?? [], categoriesOf(checks));
-  requireKnown('check', flags.suppress ?? [], [...MESH_CHECKS.map(({ id }) => id), RUN_AT_WORK]);
+  requireKnown('check', flags.suppress ?? [], [...MESH_CHECKS.map(({ id }) => id), RUN_AT_WORK, CLUSTER_ANSWERS]);
   const waitMs = flags.wait ? flags.waitDuration : 0;
   const deadline = context.clock.ms() + waitMs;
   const work = async (targets: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
@@ -93,7 +94,8 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
     const checked = [...found, ...(answered > 0 ? nothingChecked(found, [...targets, ...silent].length, alone) : [])];
     const entries = [...runs.map(atWork), ...runsUnread.map(maybeAtWork), ...checked];
     const dead = [...silent, ...failed].map(notAnswering);
-    const unled = flags.all && dead.length === 0 ? outside.filter(({ isOfOthers }) => !isOfOthers) : [];
+    const isWhole = flags.all && dead.length === 0 && !flags.suppress?.includes(CLUSTER_ANSWERS);
+    const unled = isWhole ? outside.filter(({ isOfOthers, isHeard }) => !isOfOthers && isHeard !== true) : [];
     const unread = [...dead, ...unled.map(leadingNowhere)];
     const asked = [...targets.map(({ client }) => client.context), ...silent.map((one) => one.context)];
     const [named, oneSided] = await Promise.all([
@@ -153,8 +155,6 @@ function allSkipped(clusters: number, alone: readonly string[]): Pick<CheckEntry
   return { message: 'all checks were skipped', hint };
 }
 
-const ALL_ANSWER = 'every cluster answers';
-
 /** A cluster that cannot be asked is as much of a finding as what is wrong in the others. */
 function notAnswering({ context, error: { message, hint } }: Unanswered): CheckEntry {
   const says = { title: ALL_ANSWER, severity: 'fail', message, hint } as const;
@@ -162,14 +162,14 @@ function notAnswering({ context, error: { message, hint } }: Unanswered): CheckE
 }
 
 /**
- * So is a peer to which no context leads, where all clusters were asked for. Where one gave no answer nobody knows whether it is that one,
- * and the peer of another owner is theirs to check.
+ * What could not be looked at is a peer to which no context leads, where all clusters were asked for, and of which it was not seen that it
+ * is connected. Where one gave no answer nobody knows whether it is that one, and the peer of another owner is theirs to check.
  */
-function leadingNowhere(peer: PeerOutside): CheckEntry {
-  const { says, hint } = saysUnled(peer, 'only one side of that connection was read');
+function leadingNowhere(peer: HeardPeer): CheckEntry {
+  const { says, hint } = saysUnled(peer, 'only one side of that connection was read', peer.isHeard === false);
   return {
     ...{ id: CLUSTER_ANSWERS, category: 'clusters', args: { peer: peer.name, contexts: peer.holders } },
-    ...{ title: ALL_ANSWER, severity: 'fail', message: says, hint },
+    ...{ title: ALL_ANSWER, severity: 'fail', unseen: true, message: says, hint },
   };
 }
 
