@@ -186,6 +186,16 @@ describe('a validity that the end of the CA has cut short', () => {
     expect(written(longer)).toMatchObject({ certificates: [{ validityMs: 90 * DAY_MS }], marks: { [MARK]: null } });
     expect(longer?.changes).toContainEqual({ path: `metadata.annotations[${MARK}]`, from: '2160', to: '(removed)' });
     expect(written(way(cut(undefined, caUntil(3000))))).not.toHaveProperty('marks');
+    // What stays as it is changes nothing.
+    expect(way(cut('2160'))?.changes).not.toContainEqual(expect.objectContaining({ from: '2160' }));
+  });
+
+  it.each(Object.entries(WAYS))('is taken from the Secret, whoever has set it: %s', async (_command, way) => {
+    const step = way(cut('2160', caUntil(3000)));
+    const write = written(step);
+    if (!step || !write) throw new Error('a certificate that is issued');
+    const ready = await materialise({ ...step, write: { ...write, certificates: [] } }, new Map(), NOW);
+    expect(ready).toMatchObject({ method: 'patch', patch: { metadata: { annotations: { [MARK]: null } } } });
   });
 
   it.each(['enable', 'certs rotate'])('is written down where it is asked for: %s', (command) => {

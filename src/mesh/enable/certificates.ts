@@ -102,6 +102,8 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
     ...markChanges(before, marks.marks ?? {}),
   ];
   const written = Object.values(TLS_KEYS).map((key) => ({ path: `data.${key}` }));
+  // Another command may have set the mark, and an apply takes away its own alone.
+  const takesMark = Object.values(marks.marks ?? {}).includes(null);
   const disputed = before ? conflictsOf(before, written) : [];
   const trusted = authority.makes ? [] : trustInRotation(snapshot);
   return {
@@ -117,7 +119,7 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
       ...marks,
       secret: secretWithoutData(input, ref, before),
       // A patch takes over what somebody else has set, and leaves alone whose Secret it is; what another run has issued since, it does not.
-      into: ours && (foreignOwner(before) || disputed.length > 0) ? 'exact' : 'apply',
+      into: ours && (foreignOwner(before) || disputed.length > 0 || takesMark) ? 'exact' : 'apply',
     },
     // Keys of meshctl's own that somebody has written over meanwhile are taken back, asked or not.
     ...(ours ? disputes(isUnfilled(before) ? [] : disputed, true) : disputes(disputed, force)),

@@ -217,12 +217,13 @@ function unkeyedChanges(live: readonly unknown[], desired: readonly unknown[], p
   return [change(path, live, desired)];
 }
 
-/** What annotations become of an object; null for one that goes. */
+/** What annotations become of an object, as far as they change; null for one that goes. */
 export function markChanges(live: KubeObject | undefined, marks: Readonly<Record<string, string | null>>): Change[] {
-  return Object.entries(marks).map(([name, to]) => {
+  return Object.entries(marks).flatMap(([name, to]) => {
     const from = live?.metadata.annotations?.[name];
+    if ((from ?? null) === to) return [];
     const path = `metadata.annotations[${name}]`;
-    return { path, ...(from === undefined ? {} : { from }), to: to ?? '(removed)' };
+    return [{ path, ...(from === undefined ? {} : { from }), to: to ?? '(removed)' }];
   });
 }
 
