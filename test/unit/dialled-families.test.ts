@@ -1,8 +1,10 @@
 /** Who dials has addresses of a family that is dialled, or nothing says that it may be well. */
 import { describe, expect, it } from 'vitest';
 import { COMPATIBILITY_CHECKS } from '../../src/mesh/checks/compatibility.ts';
+import { hangsOnConnections } from '../../src/mesh/checks/exposure.ts';
 import { PEER_CHECKS } from '../../src/mesh/checks/peers.ts';
 import { runChecksByMesh } from '../../src/mesh/checks/shared/by-mesh.ts';
+import type { MeshCheckInput } from '../../src/mesh/checks/shared/mesh-input.ts';
 import { familyOf } from '../../src/mesh/cilium/cidr.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { unnamedContext } from '../../src/mesh/command-line.ts';
@@ -11,6 +13,7 @@ import { asMember } from '../../src/mesh/connect/member.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import { parseEndpointOverride } from '../../src/mesh/peers/endpoint-overrides.ts';
 import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
+import type { StatusReport } from '../../src/mesh/status/status.ts';
 import {
   apiserverDeployment,
   caFacts,
@@ -83,8 +86,15 @@ function connecting(one: ClusterSnapshot, two: ClusterSnapshot, endpoint?: strin
 }
 
 function failed(...clusters: ClusterSnapshot[]): Record<string, string | undefined> {
+  return failedBy(new Map(), ...clusters);
+}
+
+function failedBy(
+  observed: MeshCheckInput['observed'],
+  ...clusters: ClusterSnapshot[]
+): Record<string, string | undefined> {
   const checks = [...COMPATIBILITY_CHECKS, ...PEER_CHECKS];
-  const found = runChecksByMesh(checks, { clusters, now: NOW, observed: new Map() });
+  const found = runChecksByMesh(checks, { clusters, now: NOW, observed });
   const wanted = ['service-reachable', 'peers-endpoint'];
   const bad = found.filter(({ id, severity }) => wanted.includes(id) && severity === 'fail');
   return Object.fromEntries(bad.map(({ id, hint }) => [id, hint]));
@@ -113,6 +123,33 @@ describe('where one cluster is dialled by another', () => {
     expect(connecting(one, two)).toEqual(isApart ? DUAL_STACK : 'planned');
     expect(Object.keys(failed(one, two))).toEqual(isApart ? ['service-reachable', 'peers-endpoint'] : []);
   });
+
+  it.each([
+    [true, 1],
+    [true, 0],
+    [false, 1],
+    [false, 0],
+  ])(
+    'is dialled all the same where agents are connected, as status has it (KVStoreMesh %s: %i of 1)',
+    (kvstoremesh, connected) => {
+      const counts = { configured: 1, connected, total: 1 };
+      const status = {
+        ...{ context: 'one', cluster: { name: 'mesh-1', id: 1 }, enabled: true, serves: [], problems: [], faults: [] },
+        ...{ nodes: counts, kvstoremesh: { enabled: kvstoremesh, replicas: 1, connected } },
+        peers: [{ name: 'mesh-2', agents: counts, ...(kvstoremesh ? { kvstoremesh: counts } : {}) }],
+      } as unknown as StatusReport;
+      const observed = new Map([['one', { containers: [], nodes: [], status }]]);
+      const service = [ADDRESS[6]];
+      const two = cluster(2, { pods: [4, 6], service });
+      const one = cluster(1, { pods: [4], nodes: [4], kvstoremesh, dials: service });
+      expect(hangsOnConnections([one, two])).toBe(true);
+      const wanted = connected ? [] : ['service-reachable', 'peers-endpoint'];
+      expect(Object.keys(failedBy(observed, one, two))).toEqual(wanted);
+      // That it is not the Service's address is said of one that is connected too.
+      const astray = cluster(1, { pods: [4], nodes: [4], kvstoremesh, dials: ['fd00:9::7'] });
+      expect(Object.keys(failedBy(observed, astray, two))).toContain('peers-endpoint');
+    },
+  );
 
   it('an address that is given is judged like the Service’s, of agents by nobody: nodes may have others', () => {
     const two = cluster(2, { pods: [4, 6], service: [ADDRESS[4]] });

@@ -90,7 +90,8 @@ function familiesApart(server: ClusterSnapshot, all: readonly ClusterSnapshot[],
   const hosts = listEndpoints(server).map(({ host }) => host);
   return withoutNamesakes(server, all).flatMap((client): Finding[] => {
     const lack = isMeant(client, server, input) ? serviceFamilyLack(client, server, hosts) : undefined;
-    if (!lack) return [];
+    // Who is connected has an address that does, whatever its cluster's settings tell.
+    if (!lack || dialsWithSuccess(input.observed?.get(client.context)?.status, knownAs(server))) return [];
     const args = { context, from: client.context, apart: lack.says };
     return [{ id: 'service-reachable', severity: 'fail', cluster: context, args, hint: lack.hint }];
   });
@@ -111,11 +112,15 @@ interface Look extends KeptOut {
 }
 
 /**
- * Whether `source-ranges` hangs on who is connected, so that agents have to be asked, whichever checks are asked for.
+ * Whether `source-ranges`, or `service-reachable`, hangs on who is connected, so that agents have to be asked, whichever checks are asked for.
  * @param clusters all clusters of the question
  */
 export function hangsOnConnections(clusters: readonly ClusterSnapshot[]): boolean {
-  return clusters.some((server) => othersMeant(server, clusters).some((client) => mayBeSeen(keptOut(client, server))));
+  return clusters.some((server) =>
+    othersMeant(server, clusters).some(
+      (client) => mayBeSeen(keptOut(client, server)) || serviceFamilyLack(client, server) !== undefined,
+    ),
+  );
 }
 
 /** Whether who is connected must have come in by the load balancer, which by the ranges alone is not said to let them in. */
@@ -135,7 +140,7 @@ function looksAt(server: ClusterSnapshot, all: readonly ClusterSnapshot[], { obs
 }
 
 /** Whether all who dial a peer in a cluster were asked, and are connected: also anew, where they were asked to be. */
-function dialsWithSuccess(status: StatusReport | undefined, peer: string): boolean {
+export function dialsWithSuccess(status: StatusReport | undefined, peer: string): boolean {
   if (!status || status.problems.some((problem) => [peer, undefined].includes(problem.peer))) return false;
   const { agents, kvstoremesh } = status.peers.find(({ name }) => name === peer) ?? {};
   return areAllConnected(status.kvstoremesh.enabled ? kvstoremesh : agents);

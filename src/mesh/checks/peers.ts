@@ -57,6 +57,7 @@ import { choicesFor, peersOfOthers } from '../peers/peer-choices.ts';
 import { loginCertificate, mayDialUnseen, sharesLogin } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
+import { dialsWithSuccess } from './exposure.ts';
 import { PEER_SECRET_CHECKS } from './peer-secrets.ts';
 import { findingOf, type MeshCheck, type MeshCheckInput } from './shared/mesh-input.ts';
 import { type Lack, ofBoth, type PeerQuestion, type PeerVerdict, perPeer } from './shared/per-peer.ts';
@@ -270,6 +271,7 @@ function judgeEndpoint(
   to: ClusterSnapshot,
   now: Date,
   others: readonly ClusterSnapshot[],
+  observed: MeshCheckInput['observed'],
 ): PeerVerdict | undefined {
   const peer = knownAs(to);
   const file = dialledBy(from, peer);
@@ -282,7 +284,9 @@ function judgeEndpoint(
   // A node may answer that the Service does not name.
   const stale = dialled.filter((address) => !right.has(address) && (chosen !== undefined || !answersAt(to, address)));
   const hosts = dialled.map((address) => splitHostPort(address).host);
-  const apart = familyLack(from, to, hosts, chosen !== undefined);
+  // Who is connected has an address that does, whatever its cluster's settings tell.
+  const isConnected = dialsWithSuccess(observed.get(from.context)?.status, peer);
+  const apart = isConnected ? undefined : familyLack(from, to, hosts, chosen !== undefined);
   if (apart) {
     const isOfService = serviceFamilyLack(from, to) !== undefined;
     const says = isOfService ? { foundBy: 'service-reachable', foundIn: to.context } : undefined;

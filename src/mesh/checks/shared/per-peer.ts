@@ -42,7 +42,13 @@ export interface PeerQuestion {
   id: string;
   title: string;
   /** @param others that were read, and are none of those that are judged */
-  judge(from: ClusterSnapshot, peer: Peer, now: Date, others: readonly ClusterSnapshot[]): PeerVerdict | undefined;
+  judge(
+    from: ClusterSnapshot,
+    peer: Peer,
+    now: Date,
+    others: readonly ClusterSnapshot[],
+    observed: MeshCheckInput['observed'],
+  ): PeerVerdict | undefined;
   /** Undefined where there is something to judge. */
   lack(from: ClusterSnapshot, peer: Peer, observed: MeshCheckInput['observed']): Lack | undefined;
   /** Peers that the cluster does not dial; default: none. */
@@ -58,12 +64,13 @@ export function ofBoth(
     to: ClusterSnapshot,
     now: Date,
     others: readonly ClusterSnapshot[],
+    observed: MeshCheckInput['observed'],
   ) => PeerVerdict | undefined,
   lack: (from: ClusterSnapshot, to: ClusterSnapshot, observed: MeshCheckInput['observed']) => Lack | undefined = () =>
     undefined,
 ): Pick<PeerQuestion, 'judge' | 'lack'> {
   return {
-    judge: (from, { cluster }, now, others) => cluster && judge(from, cluster, now, others),
+    judge: (from, { cluster }, now, others, observed) => cluster && judge(from, cluster, now, others, observed),
     lack: (from, { cluster }, observed) => (cluster ? lack(from, cluster, observed) : NOT_AMONG),
   };
 }
@@ -98,7 +105,7 @@ export function perPeer({ id, title, judge, lack, also = () => [] }: PeerQuestio
     run: ({ clusters, now, observed, others = [] }, all) =>
       clusters.flatMap((from) =>
         peersOf(from, all).flatMap((peer): Finding[] => {
-          const found = lack(from, peer, observed) === undefined ? judge(from, peer, now, others) : undefined;
+          const found = lack(from, peer, observed) === undefined ? judge(from, peer, now, others, observed) : undefined;
           if (!found) return [];
           const { severity, reason, hint = reconnect(from, peer), cause = {} } = found;
           return [findingOf(id, severity, from.context, { peer: peer.name, reason, ...cause }, hint)];
