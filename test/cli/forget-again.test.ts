@@ -24,9 +24,13 @@ const forget = (context: string, peer: string, ...more: string[]) =>
 it('a second run has nothing to do as long as another cluster knows the name', async () => {
   const first = await forget('mesh-1', 'mesh-3');
   expect(first.exitCode, first.stderr).toBe(0);
-  const second = await forget('mesh-1', 'mesh-3');
-  expect(second.exitCode, second.stderr).toBe(0);
-  expect(second.stdout).toContain('✅ Nothing to do');
+  for (const more of [[], ['--ignore-not-found']]) {
+    const second = await forget('mesh-1', 'mesh-3', ...more);
+    expect(second.exitCode, second.stderr).toBe(0);
+    expect(second.stdout).toContain('✅ Nothing to do');
+    // That the others know it is a sign that it may be there.
+    expect(second.stdout + second.stderr).toContain('"mesh-3" is not told, and unless it is gone it goes on dialling');
+  }
 });
 
 it('a name that is nowhere is refused as mistyped, also the own one, which all others know', async () => {

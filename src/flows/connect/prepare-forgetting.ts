@@ -54,7 +54,7 @@ const NOT_ASKED: EtcdUsers = { users: new Map(), unasked: [] };
 /**
  * A name that is nowhere is a mistyped one; a peer of which only a trace is left is not, were it that etcd still lets it in, whose
  * user an earlier run has taken out of the list; nor is one that other clusters have or know: this one has forgotten it already.
- * @returns those of which nothing is there, none of them mistyped
+ * @returns those of which nothing is there or elsewhere, to whom nothing is to be told
  */
 async function unknownAmong(
   flow: Flow,
@@ -74,10 +74,10 @@ async function unknownAmong(
   const { users } = await orWithout(flow, readEtcdUsers(flow, source, snapshot), NOT_ASKED);
   const letIn = [...users.values()].flat().filter((user) => user !== ownUser(snapshot));
   const unknown = unlisted.filter((peer) => !letIn.includes(remoteUserName(peer)));
-  if (unknown.length === 0 || ignoreNotFound) return unknown;
+  if (unknown.length === 0) return [];
   const elsewhere = (await readOthers()).flatMap((other) => [clusterNameOf(other), ...knownPeers(other)]);
   const strangers = unknown.filter((peer) => peer === own.name || !elsewhere.includes(peer));
-  if (strangers.length === 0) return unknown;
+  if (strangers.length === 0 || ignoreNotFound) return strangers;
   throw new MeshctlError(
     'NotFound',
     `context "${context}" knows no cluster ${strangers.map((peer) => `"${peer}"`).join(', ')}; it knows ${known.join(', ') || 'none'}`,
