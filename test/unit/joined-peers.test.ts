@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   joinedPeers,
+  partedFrom,
   requireNoneEndangered,
   requireNoneJoined,
   requireSamePeers,
@@ -24,6 +25,17 @@ describe('peers that came after a plan was made', () => {
   it('are those that were not there before; who has gone is none', () => {
     expect(joinedPeers(looks)).toEqual(['mesh-3', 'mesh-4']);
     expect(joinedPeers({ before: looks.now, now: letting('mesh-2') })).toEqual([]);
+  });
+
+  it('are also those from whom it was parted in between, and that are there again', () => {
+    const parted = partedFrom('one', [
+      { from: 'one', to: 'mesh-2' },
+      { from: 'mesh-9', to: 'one' },
+      { from: 'mesh-7', to: 'mesh-8' },
+    ]);
+    expect(parted).toEqual(['mesh-2', 'mesh-9']);
+    expect(joinedPeers({ before: looks.before, now: letting('mesh-2'), parted })).toEqual(['mesh-2']);
+    expect(joinedPeers({ before: looks.before, now: letting(), parted })).toEqual([]);
   });
 
   it('are refused by name', () => {

@@ -36,6 +36,8 @@ export interface DisableOptions {
   resumes?: boolean;
   /** Hears that all is removed, before what goes by itself is waited for. */
   onRemoved?: (() => void) | undefined;
+  /** Names of the peers from which the run has parted it before. */
+  parted?: readonly string[] | undefined;
 }
 
 /** What disable would remove from one cluster. */
@@ -113,7 +115,7 @@ export async function draftAsAgreed(
   options: DisableOptions,
 ): Promise<DisableDraft> {
   const now = await draftDisable(flow, target, options);
-  requireNoneJoined([{ before: agreed.snapshot, now: now.snapshot }]);
+  requireNoneJoined([{ before: agreed.snapshot, now: now.snapshot, parted: options.parted }]);
   requireNoFurtherRemovals(target.client.context, { agreed: agreed.steps, now: now.steps });
   return now;
 }

@@ -3,6 +3,7 @@ import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import type { PodsLeft } from '../../mesh/enable/remaining-pods.ts';
 import { type StillEnabled, stillEnabled } from '../../mesh/enable/staying.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { partedFrom } from '../../mesh/peers/joined-peers.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
@@ -215,7 +216,10 @@ async function leaveAtWork(
   const parting = { ...run, parallel: PARALLEL, waitMs, leaving: [context], onWritten };
   try {
     const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, parting));
-    const final = await disableCluster(flow, target, draft, { ...options, onRemoved });
+    const final = await disableCluster(flow, target, draft, {
+      ...{ ...options, onRemoved },
+      parted: partedFrom(draft.name, parted?.parted ?? []),
+    });
     const steps = oneStepEach(parted?.steps ?? [], final.steps);
     const { verified = true, letIn = false, warnings = [] } = parted ?? {};
     const still = stillEnabled(final.snapshot, final.steps);

@@ -6,7 +6,7 @@ import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { stillEnabled } from '../../mesh/enable/staying.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
-import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
+import { partedFrom, requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
 import { isChange, type ReadyWrite, type Step } from '../../mesh/plan/plan.ts';
@@ -84,7 +84,11 @@ async function applyAtWork(
   const disabled: string[] = [];
   try {
     const applied = await carryOut(flow, prepared, prune, { ...options, account, state });
-    const { removed, still } = await disableInTurn(flow, prune, options, disabled);
+    const { removed, still } = await disableInTurn(flow, prune, {
+      ...options,
+      parted: applied.parted?.parted ?? [],
+      disabled,
+    });
     await clearMarks(flow, targets, prune, options.parallel);
     const { parted, ...made } = applied;
     const { ended, shutOut } = byWhoIsTold(parted?.parted ?? [], prune.parting?.partings ?? []);
@@ -128,18 +132,24 @@ interface RunState {
 
 /**
  * Takes away what was enabled in clusters that have gone from the file, one after the other.
- * @param disabled gets the names of those that it came to
+ * @param options `parted`: the connections that were ended before; `disabled` gets the names of those that it came to
  */
 async function disableInTurn(
   flow: Flow,
   { leaving }: PreparedPrune,
-  options: ApplyMeshOptions,
-  disabled: string[],
+  {
+    parted,
+    disabled,
+    ...options
+  }: ApplyMeshOptions & { parted: readonly { from: string; to: string }[]; disabled: string[] },
 ): Promise<{ removed: Step[]; still: AppliedMesh['stillEnabled'] }> {
   const removed: Step[] = [];
   const still: AppliedMesh['stillEnabled'][number][] = [];
   for (const { target, draft } of leaving) {
-    const final = await disableCluster(flow, target, draft, leaveOptions(options));
+    const final = await disableCluster(flow, target, draft, {
+      ...leaveOptions(options),
+      parted: partedFrom(draft.name, parted),
+    });
     disabled.push(draft.name);
     removed.push(...final.steps);
     const why = stillEnabled(final.snapshot, final.steps);

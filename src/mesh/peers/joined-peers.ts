@@ -8,16 +8,25 @@ export interface TwoLooks {
   /** What a plan was made from. */
   before: ClusterSnapshot;
   now: ClusterSnapshot;
+  /** From whom it was parted in between: one of them that is there now has come again. */
+  parted?: readonly string[] | undefined;
 }
 
 /** The peers that a cluster dials, or that dial it, by now, and did not at the earlier look. */
-export function joinedPeers({ before, now }: TwoLooks): string[] {
+export function joinedPeers({ before, now, parted = [] }: TwoLooks): string[] {
   const [had, has] = [peersByDirection(before), peersByDirection(now)];
+  const isNew = (peer: string, former: readonly string[]) => parted.includes(peer) || !former.includes(peer);
   const joined = [
-    ...has.dialled.filter((peer) => !had.dialled.includes(peer)),
-    ...has.letIn.filter((peer) => !had.letIn.includes(peer)),
+    ...has.dialled.filter((peer) => isNew(peer, had.dialled)),
+    ...has.letIn.filter((peer) => isNew(peer, had.letIn)),
   ];
   return [...new Set(joined)].sort();
+}
+
+/** With whom a cluster's connections were ended. */
+export function partedFrom(name: string, parted: readonly { from: string; to: string }[]): string[] {
+  const peers = parted.flatMap(({ from, to }) => (from === name ? [to] : to === name ? [from] : []));
+  return [...new Set(peers)];
 }
 
 /**
