@@ -7,7 +7,7 @@ import { fieldsOf } from './record.ts';
 const PREFIX = 'meshctl.io/apply-run.';
 
 /** How what a run is about is to be once it has ended. */
-export type Wanted = 'there' | 'gone';
+export type EndState = 'there' | 'gone';
 
 /** The commands whose runs say so, with what they want of peers and of what those stand on. */
 export const WORKING_COMMANDS = {
@@ -17,7 +17,7 @@ export const WORKING_COMMANDS = {
   disconnect: 'gone',
   disable: 'gone',
   'invitations revoke': 'gone',
-} as const satisfies Record<string, Wanted>;
+} as const satisfies Record<string, EndState>;
 export type WorkingCommand = keyof typeof WORKING_COMMANDS;
 
 /** A run at work in a cluster. */
@@ -73,7 +73,7 @@ export function concernsPeers(
  */
 export function writesWhat(
   { command, parts = [] }: Pick<WorkingRun, 'command' | 'parts'>,
-  wanted: Wanted,
+  wanted: EndState,
   peers: readonly string[] | undefined,
 ): boolean {
   const writes = peers && parts.some((peer) => peers.includes(peer)) ? 'gone' : WORKING_COMMANDS[command];

@@ -12,9 +12,9 @@ import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import {
   concernsPeers,
+  type EndState,
   finishes,
   markedRuns,
-  type Wanted,
   type WorkingRun,
   workingAnnotation,
   writesWhat,
@@ -228,7 +228,7 @@ function finishedBy({ command, peersOf }: AboutWork, { client }: Target): (one: 
 export async function relyOn(
   flow: Flow,
   targets: readonly Target[],
-  { parallel, peersOf, ...how }: { parallel: number; wanted: Wanted; own?: string | undefined } & AboutPeers,
+  { parallel, peersOf, ...how }: { parallel: number; wanted: EndState; own?: string | undefined } & AboutPeers,
 ): Promise<readonly string[]> {
   const limit = pLimit(parallel);
   const said = await Promise.all(
@@ -242,7 +242,7 @@ export async function relyOn(
 async function relyOnOthers(
   { progress }: Flow,
   target: Target,
-  { wanted, own, peers }: { wanted: Wanted; own?: string | undefined; peers: readonly string[] | undefined },
+  { wanted, own, peers }: { wanted: EndState; own?: string | undefined; peers: readonly string[] | undefined },
 ): Promise<string[]> {
   const { client, namespace } = target;
   const { context } = client;
@@ -284,7 +284,7 @@ async function relyOnOthers(
 }
 
 /** What the other one does, by what this one wants. */
-const CONTRARY: Record<Wanted, string> = {
+const CONTRARY: Record<EndState, string> = {
   there: 'may take away what is wanted here',
   gone: 'may bring what is not wanted here',
 };
