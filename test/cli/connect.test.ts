@@ -269,12 +269,12 @@ describe('credentials and endpoints', () => {
     expect(unproved.stderr).toContain('⚠ no credential was proved (--no-proof): ');
     const parted = await disconnect('--all', '--yes');
     // Done, and not seen: a script must not take it for the same.
-    expect(parted.exitCode, parted.stderr).toBe(1);
+    expect(parted.exitCode, parted.stderr).toBe(3);
     expect(parted.stdout).toContain('⚠️  Disconnected, but this could not be verified everywhere\n');
     expect(parted.stderr).toContain('whether its etcd still lets "mesh-1" in could not be verified');
     // A second run has seen no more, and takes it for done as little.
     const again = await disconnect('--all', '--yes', '-o', 'json');
-    expect(again.exitCode, again.stderr).toBe(1);
+    expect(again.exitCode, again.stderr).toBe(3);
     expect(jsonOf(again)).toMatchObject({ disconnected: [], warnings: expect.any(Array) });
     expect(again.stderr).toContain('context "mesh-3": whether its etcd still lets "mesh-1", "mesh-2" in could not');
     clusters.fault = undefined;

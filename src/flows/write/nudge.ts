@@ -23,7 +23,8 @@ const ANNOTATION = 'meshctl.io/nudged-at';
 
 /**
  * Makes kubelets look at mounted Secrets and ConfigMaps now: they do so when a pod's annotation changes, else only every
- * minute or so. Nothing restarts. Not being allowed to is no failure, it only takes longer, which is warned of with the right that is missing.
+ * minute or so. Nothing restarts. Not being allowed to is no failure, it only takes longer, which is warned of with the right that is
+ * missing.
  */
 export async function nudgePods(
   flow: Flow,
@@ -40,6 +41,7 @@ export async function nudgePods(
     if (!withdraw || !nudged) await annotate(pod, flow.now().toISOString());
     if (withdraw) await annotate(pod, null);
   };
+  let refused: MeshctlError | undefined;
   for (const labelSelector of selectors) {
     try {
       const pods = await client.listAll(livingPods(namespace, labelSelector), { signal });
@@ -52,10 +54,11 @@ export async function nudgePods(
       const stop = signal ?? flow.signal;
       if (stop.aborted) throw errorOfAbort(stop);
       if (!(error instanceof MeshctlError)) throw error;
-      // Those of the others will be refused, too.
-      if (isRefused(error)) return flow.progress.warn(lateWords(error));
+      // The others may be let all the same: a webhook is about some pods.
+      if (isRefused(error)) refused ??= error;
     }
   }
+  if (refused) flow.progress.warn(lateWords(refused));
 }
 
 function isRefused(error: unknown): error is MeshctlError {
