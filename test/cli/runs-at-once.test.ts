@@ -443,9 +443,11 @@ it('a disable that is cut off once it has parted its cluster is named by status 
   expect((await disable()).exitCode).not.toBe(0);
   clusters.fault = undefined;
   expect(secretOf(1, 'cilium-kvstoremesh')?.['mesh-1']).toBeUndefined();
-  expect(await runsIn()).toEqual([expect.objectContaining({ command: 'disable' })]);
+  expect(await runsIn()).toEqual([expect.objectContaining({ command: 'disable', doing: 'Disabling mesh-1' })]);
   // While it parted them, it was one run, in both.
   expect(told?.match(/another run, disable/g), told).toHaveLength(1);
+  // Its peer is to read whose disable it is.
+  expect(told).toMatch(/mesh-1, mesh-2: another run, disable on .+ \(disabling mesh-1\)/);
   expect((await disable()).exitCode).toBe(0);
   // The process of the one that was cut off is alive here: nobody takes its mark away.
   const marks = clusters.clusters.map(({ store }) => markedRuns(store.get(applyLeaseRef('kube-system'))).length);

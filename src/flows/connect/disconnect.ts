@@ -41,9 +41,9 @@ export async function disconnectClusters(
   options: DisconnectOptions,
 ): Promise<DisconnectOutcome> {
   const { targets, plan } = prepared;
-  const { command = 'disconnect', since, account, parallel } = options;
+  const { command = 'disconnect', since, doing, account, parallel } = options;
   const { peersOf, read } = partedIn(prepared);
-  const run = { command, since, targets: read, parallel, peersOf };
+  const run = { command, since, doing, targets: read, parallel, peersOf };
   if (plan.steps.every(({ action }) => action === 'keep')) {
     if (!account) await whileAtWork(flow, { ...run, written: [] }, () => relyOnParted(flow, prepared, parallel));
     options.onWritten?.();

@@ -63,6 +63,8 @@ export interface DisconnectOptions {
   command?: WorkingCommand | undefined;
   /** When that began. Default: now. */
   since?: Date | undefined;
+  /** What that does, in words. */
+  doing?: string | undefined;
   /** Hears that all is written, before it is waited for: from then on nothing is put back. */
   onWritten?: (() => void) | undefined;
 }

@@ -190,7 +190,7 @@ export async function leaveInTurn(
 async function leaveMesh(flow: Flow, one: LeavingCluster, options: DisableOptions): Promise<LeaveOutcome> {
   const targets = [one.target];
   // Killed in between, it leaves a cluster that has no peer and is not disabled: its mark there tells whoever looks.
-  const run = { command: 'disable' as const, since: flow.now() };
+  const run = { command: 'disable' as const, since: flow.now(), doing: `Disabling ${one.draft.name}` };
   const written = targetsOfSteps(targets, leavingSteps(one));
   return whileAtWork(flow, { ...run, targets, written, peersOf: () => [] }, () => leaveAtWork(flow, one, options, run));
 }
@@ -199,7 +199,7 @@ async function leaveAtWork(
   flow: Flow,
   { target, draft, peers }: LeavingCluster,
   options: DisableOptions,
-  run: Pick<DisconnectOptions, 'command' | 'since'>,
+  run: Pick<DisconnectOptions, 'command' | 'since' | 'doing'>,
 ): Promise<LeaveOutcome> {
   // Others may have left before it, which takes its time; that the plan holds is to be known before any peer is parted.
   if (peers.prepared) await draftAsAgreed(flow, target, draft, options);

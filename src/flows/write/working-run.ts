@@ -78,6 +78,8 @@ interface AboutPeers {
 interface AboutWork extends AboutPeers, Pick<WorkingRun, 'command'> {
   /** When the run began that this is a part of, by which both are told as one. Default: now. */
   since?: Date | undefined;
+  /** What it is about, where its command does not say that to whoever finds its mark at another cluster. */
+  doing?: string | undefined;
   /** Of each cluster the peers that it takes out although it wants others to be there. */
   partsOf?: ((context: string) => readonly string[]) | undefined;
 }
