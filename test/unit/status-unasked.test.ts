@@ -103,6 +103,25 @@ describe('of each node', () => {
   });
 });
 
+it('a cluster that is slow is called unasked, and not unconnected, also beside one that is down', () => {
+  const slow = meshOf(['not asked'], ['connected'], ['connected']);
+  const told = (mesh: ReturnType<typeof meshOf>) => meshStatusText(mesh, plain).split('\n')[0] ?? '';
+  expect(told(slow)).toMatch(/1 of 3 clusters could not be asked/);
+  const [first, second, third] = slow.clusters as [StatusReport, StatusReport, StatusReport];
+  const dead = {
+    peer: 'mesh-3',
+    class: 'timed-out',
+    component: 'kvstoremesh',
+    message: 'i/o timeout',
+    nodes: ['kvstoremesh-1'],
+  } as const;
+  const problems = [...first.problems, dead as never];
+  const away = { context: third.context, code: 'ClusterUnreachable', message: 'no answer' } as never;
+  const both = adviseMesh(evaluateMesh([{ ...first, problems }, second], [away]));
+  expect(told(both)).toMatch(/1 of 3 clusters could not be asked/);
+  expect(told(both)).not.toContain('not connected');
+});
+
 const KINDS: readonly Kind[] = ['connected', 'not connected', 'not asked', 'not tried'];
 
 describe.each(KINDS)('of a node that is %s', (kind) => {

@@ -23,7 +23,7 @@ import {
   type StatusReport,
 } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
-import { isOnlyUnasked } from '../../mesh/status/unasked.ts';
+import { areSomeUnasked, isOnlyUnasked } from '../../mesh/status/unasked.ts';
 import { joinAll } from '../../mesh/status/whom-to-join.ts';
 import { explainLines } from '../explain-view.ts';
 import { hintLines, withHintsOnce } from '../hint-lines.ts';
@@ -182,7 +182,10 @@ function headline(report: MeshStatusReport, theme: Theme): string {
     new Set(rowsOf(report).flatMap((row) => (row.cells.some((cell) => cell.state === state) ? [row.report] : [])));
   const disconnected = has('disconnected');
   // Of those nothing is known to be wrong: not to be asked is not to be unconnected.
-  const unasked = clusters.filter(isOnlyUnasked);
+  const unasked = clusters.filter(
+    // Whatever else is known of it, as of a peer that is down, says nothing of its connections.
+    (cluster) => isOnlyUnasked(cluster) || (areSomeUnasked(cluster.nodes) && !disconnected.has(cluster)),
+  );
   const whole = (cluster: StatusReport) =>
     unasked.includes(cluster) || (!isAlone(cluster) && areAllConnected(cluster.nodes) && !disconnected.has(cluster));
   const lacking = clusters.filter((cluster) => !whole(cluster)).length;
