@@ -1,5 +1,3 @@
-import pLimit from 'p-limit';
-import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { ANSWER_CHECKS } from '../../mesh/checks/answers.ts';
 import { UNFINISHED_ROTATION } from '../../mesh/checks/authority.ts';
 import {
@@ -9,52 +7,30 @@ import {
   PRE_CHECKS,
   RUN_AT_WORK,
 } from '../../mesh/checks/catalogue.ts';
-import { STARTED_SETTINGS } from '../../mesh/checks/config.ts';
 import { hangsOnConnections } from '../../mesh/checks/exposure.ts';
-import { readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/shared/agent-answers.ts';
 import { runChecksByMesh } from '../../mesh/checks/shared/by-mesh.ts';
 import { runChecks } from '../../mesh/checks/shared/check.ts';
-import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../mesh/checks/shared/mesh-input.ts';
-import type { AgentIdentity } from '../../mesh/cilium/agent-identity.ts';
-import { mayRunAgent } from '../../mesh/cilium/agents.ts';
-import { isTunnel, usesBgp } from '../../mesh/cilium/datapath.ts';
-import type { CiliumConfigKey } from '../../mesh/cilium/known-keys.ts';
+import type { ClusterObservation, MeshCheckInput } from '../../mesh/checks/shared/mesh-input.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { enabledByForce } from '../../mesh/faults/contested-enable.ts';
-import { peerObjects } from '../../mesh/peers/foreign-homes.ts';
 import { meantTogether } from '../../mesh/peers/meshes.ts';
 import { isDialledElsewhere, withoutNamesakes } from '../../mesh/peers/namesakes.ts';
 import { thoseAlone } from '../../mesh/peers/peers-on-record.ts';
 import { allPeersOutside, type PeerOutside } from '../../mesh/peers/peers-outside.ts';
 import { saysUnreadMarks } from '../../mesh/peers/unread-choices.ts';
 import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
-import { type HeldCluster, heldBack, type SoughtRotation, type ToldRun, toldRuns } from '../../mesh/runs-at-work.ts';
+import { heldBack, type SoughtRotation, type ToldRun, toldRuns } from '../../mesh/runs-at-work.ts';
 import { allHearOf } from '../../mesh/status/links.ts';
-import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
+import { judgeStanding } from '../../mesh/status/standing-status.ts';
 import { lookingAgain } from '../../mesh/status/status.ts';
-import { readRenderedByHelm } from '../../snapshot/helm-release.ts';
-import { readPodsLeft } from '../../snapshot/nodes.ts';
-import { readPolicies } from '../../snapshot/policies.ts';
-import { readSnapshot } from '../../snapshot/read-snapshot.ts';
-import { rememberReads } from '../../snapshot/remember-reads.ts';
 import { type DescribedClusters, peerIdsIn, readDescribed } from '../connect/read-peer-ids.ts';
 import { readContested } from '../enable/read-contested.ts';
-import { readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { invitedBy, readInvitationsIfAllowed, withInvitations } from '../invitation/pending.ts';
-import { readRuns } from '../read-runs.ts';
-import { type Agent, listAgents } from '../status/ask-agents.ts';
-import { withIdentities } from '../status/ask-identity.ts';
-import { explainProblems } from '../status/explain-status.ts';
 import { withOwnEtcds } from '../status/own-etcds.ts';
-import { type PollOptions, pollStatus } from '../status/poll-status.ts';
-import { numberOf, startedWithCommand, startedWithIn } from '../status/started-with.ts';
 import { toldInFull, type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
-import { askBgpAdvertised, askRoutes } from './ask-families.ts';
-import { type PlannedDrift, planDrift } from './plan-drift.ts';
+import { identityTold, observeCluster, readCluster } from './observe-cluster.ts';
 import { withServicesUnanswered } from './read-answers.ts';
-import { apiserverContainers, operatorStarts } from './read-pods.ts';
 
 export interface CheckOptions {
   /** Only what can be judged before enable and connect. */
@@ -70,10 +46,6 @@ export interface CheckOptions {
   /** Reads the clusters of the kubeconfig that are not in question, where a next step hangs on them. */
   readOthers?: (() => Promise<readonly ClusterSnapshot[]>) | undefined;
 }
-
-/** cilium-health on one node tells of all others; a few nodes are enough to see what is wrong. */
-const MOST_AGENTS_ASKED = 10;
-const AGENTS_AT_A_TIME = 10;
 
 /** A peer whose own cluster was not read, and whether all that have it hear of it; undefined where that is not known. */
 export interface HeardPeer extends PeerOutside {
@@ -138,13 +110,15 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       const looks = await Promise.all(
         clusters.map(async (cluster) => {
           const { context } = cluster.snapshot;
-          const seen = await observe(flow, cluster, categories, { ...options, peers }).catch(async (error: unknown) => {
-            flow.signal.throwIfAborted();
-            if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
-            unseen.push({ context, error: await toldInFull(flow, cluster.target, error) });
-            const unlooked = { isRefused: error.code === 'Forbidden' };
-            return { containers: [], nodes: [], polled: undefined, refused: undefined, unlooked };
-          });
+          const seen = await observeCluster(flow, cluster, categories, { ...options, peers }).catch(
+            async (error: unknown) => {
+              flow.signal.throwIfAborted();
+              if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
+              unseen.push({ context, error: await toldInFull(flow, cluster.target, error) });
+              const unlooked = { isRefused: error.code === 'Forbidden' };
+              return { containers: [], nodes: [], polled: undefined, refused: undefined, unlooked };
+            },
+          );
           const { own: published, isOfAnother, isRefused } = described.get(context) ?? {};
           const refused = isRefused ? new Set([...(seen.refused ?? []), 'etcd' as const]) : seen.refused;
           return { context, ...seen, published, isOfAnother, refused };
@@ -224,145 +198,4 @@ async function withForce(flow: Flow, targets: readonly Target[], entries: CheckE
   return entries.map((entry) =>
     entry.hint === undefined ? entry : { ...entry, hint: enabledByForce(entry.hint, contested) },
   );
-}
-
-/** A cluster that was read. */
-interface ReadCluster extends HeldCluster {
-  /** As it is now: pods that are being replaced are looked for there. */
-  target: Target;
-  /** As it was read: what is judged and what an enable would change are to be of one moment. */
-  remembered: Target;
-  snapshot: ClusterSnapshot;
-}
-
-async function readCluster(flow: Flow, target: Target): Promise<ReadCluster> {
-  const { namespace } = target;
-  const client = rememberReads(target.client);
-  const [snapshot, seen] = await Promise.all([
-    readSnapshot(client, { namespace, purpose: 'connect', access: true, eachAgent: true }),
-    readRuns(flow, target),
-  ]);
-  return { context: client.context, namespace, ...seen, target, remembered: { client, namespace }, snapshot };
-}
-
-async function observe(
-  flow: Flow,
-  { target, remembered, snapshot }: ReadCluster,
-  categories: ReadonlySet<string>,
-  { parallel, nodeTimeoutMs, pre, peers }: CheckOptions & { peers: boolean },
-): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
-  const asksPeers = peers && snapshot.ciliumConfig !== undefined;
-  const asksUsers = categories.has('tls') && !pre;
-  const [containers, left, agents, polled, planned, policies, operators, etcdUsers, invitations, rendered] =
-    await Promise.all([
-      categories.has('apiserver') ? apiserverContainers(remembered) : [],
-      categories.has('apiserver') ? readPodsLeft(remembered.client, snapshot) : undefined,
-      observeNodes(flow, remembered, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }),
-      asksPeers ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot }) : undefined,
-      categories.has('ownership') ? planDrift(flow, remembered) : ({} satisfies PlannedDrift as PlannedDrift),
-      categories.has('apiserver') ? readPolicies(remembered.client, remembered.namespace) : undefined,
-      categories.has('identity') && !pre ? operatorStarts(remembered) : undefined,
-      asksUsers ? readEtcdUsers(flow, remembered, snapshot) : undefined,
-      asksPeers || asksUsers ? readInvitationsIfAllowed(flow, target) : { judged: [], unreadable: [] },
-      categories.has('ownership') ? readRenderedByHelm(remembered.client, peerObjects(snapshot)) : undefined,
-    ]);
-  const now = flow.now();
-  const { isPlanRefused, ...drift } = planned;
-  const refused = [
-    ...(isPlanRefused ? (['plan'] as const) : []),
-    ...(etcdUsers?.isRefused ? (['etcd'] as const) : []),
-    ...(invitations ? [] : (['invitations'] as const)),
-  ];
-  return {
-    containers,
-    left,
-    ...agents,
-    polled: polled && { ...polled, report: withInvitations(polled.report, invitations, now) },
-    policies,
-    operators,
-    etcdUsers: etcdUsers?.users,
-    etcdsUnasked: etcdUsers?.unasked,
-    invited: asksUsers ? invitedBy(invitations, now) : undefined,
-    ...drift,
-    rendered,
-    refused: new Set(refused),
-  };
-}
-
-/** What agents say of their peers, with the reasons that only `troubleshoot` can tell. */
-async function askAgents(flow: Flow, target: Target, options: PollOptions): Promise<PolledCluster> {
-  const { report, snapshot, peerIds, etcds } = await pollStatus(flow, target, options);
-  const polled = { report, snapshot, ...(peerIds ? { peerIds } : {}), ...(etcds ? { etcds } : {}) };
-  if (report.healthy) return polled;
-  return withIdentities(flow, target, { ...polled, report: await explainProblems(flow, target, report) });
-}
-
-async function observeNodes(
-  flow: Flow,
-  target: Target,
-  snapshot: ClusterSnapshot,
-  categories: ReadonlySet<string>,
-  { timeoutMs, pre }: { timeoutMs: number; pre: boolean },
-): Promise<Pick<ClusterObservation, 'nodes' | 'asked'>> {
-  const network = categories.has('network');
-  const questions = {
-    // With it come the name, the id and the max-connected-clusters that the agent has for its cluster.
-    health: !pre && (network || categories.has('identity')),
-    settings: !pre && categories.has('config'),
-    bgp: network && usesBgp(snapshot),
-    routes: network && !isTunnel(snapshot),
-  };
-  if (!Object.values(questions).includes(true)) return { nodes: [] };
-  const listing = listAgents(flow, target, { most: MOST_AGENTS_ASKED, timeoutMs });
-  // For settings alone agents need not be asked: who may not, hears that they were not.
-  const { health, bgp, routes } = questions;
-  const listed = health || bgp || routes ? await listing : await unlessForbidden(listing);
-  if (!listed) return { nodes: [] };
-  const { agents, running, silent } = listed;
-  const limit = pLimit(AGENTS_AT_A_TIME);
-  const told = await Promise.all(
-    agents.map((agent) => limit(() => observeNode(agent, snapshot, questions, target.client.now))),
-  );
-  return {
-    nodes: [...told, ...silent.filter((node) => mayRunAgent(snapshot, node)).map((node) => ({ node }))],
-    asked: agents.length < running ? { agents: agents.length, of: running } : undefined,
-  };
-}
-
-function identityTold({ node, cluster: name, clusterId: id }: NodeObservation): AgentIdentity {
-  return { node, name, id };
-}
-
-/** Always set: that nothing was told is known by it. */
-const NAME = ['cluster-name'] as const satisfies CiliumConfigKey[];
-const IDENTITY = [...NAME, 'cluster-id', 'max-connected-clusters'] as const satisfies CiliumConfigKey[];
-
-async function observeNode(
-  agent: Agent,
-  cluster: ClusterSnapshot,
-  asked: Readonly<Record<'health' | 'settings' | 'bgp' | 'routes', boolean>>,
-  now: () => Date,
-): Promise<NodeObservation> {
-  const startedWith = [...(asked.health ? IDENTITY : NAME), ...(asked.settings ? STARTED_SETTINGS : [])];
-  const [health, files, sessions, advertised, routes] = await Promise.all([
-    asked.health ? agent.json(['cilium-health', 'status', '-o', 'json']) : undefined,
-    asked.health || asked.settings ? agent.text(startedWithCommand(startedWith)) : undefined,
-    asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
-    asked.bgp ? askBgpAdvertised(agent, cluster) : undefined,
-    asked.routes ? askRoutes(agent, cluster) : undefined,
-  ]);
-  const told = startedWithIn(files ?? '');
-  return {
-    node: agent.node,
-    pod: agent.pod,
-    startedAt: agent.startedAt,
-    cluster: readOwnCluster(health),
-    clusterId: numberOf(told['cluster-id']),
-    maxConnectedClusters: numberOf(told['max-connected-clusters']),
-    startedWith: asked.settings && told['cluster-name'] !== undefined ? told : undefined,
-    health: readHealth(health, now()),
-    bgpSessions: sessions === undefined ? undefined : readBgpSessions(sessions),
-    bgpAdvertised: advertised,
-    routes,
-  };
 }
