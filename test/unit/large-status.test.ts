@@ -52,6 +52,35 @@ describe('the status of forty clusters on a terminal of 80 columns', () => {
     expect(connections(() => false)).toEqual(['  ✓ all of them, with each other']);
   });
 
+  it('says of what nothing is known, and calls only what was read connected', () => {
+    const linesOf = (reports: StatusReport[], away: readonly string[]) => {
+      const unreachable = away.map((context) => ({
+        context,
+        code: 'ClusterUnreachable' as const,
+        message: 'no answer',
+      }));
+      const lines = meshStatusText(evaluateMesh(reports, unreachable), WIDE).split('\n');
+      const from = lines.findIndex((line) => line.startsWith('🔌')) + 1;
+      const end = lines.indexOf('', from);
+      return lines.slice(from, end < 0 ? undefined : end);
+    };
+    const reports = meshOf(40);
+    expect(linesOf(reports.slice(1), ['gke'])).toEqual([
+      '  ✓ all that were read, with each other',
+      '  ? what 1 cluster that cannot be queried dials',
+    ]);
+    const slow = reports.map((report, index) => {
+      const peers = report.peers.map((peer) => ({ ...peer, agents: { ...peer.agents, connected: 0, unasked: 2 } }));
+      return index === 0
+        ? { ...report, peers, nodes: { ...report.nodes, connected: 0, unasked: 2 }, healthy: false }
+        : report;
+    });
+    expect(linesOf(slow, [])).toEqual([
+      '  ? 39 connections of which nothing is known: no answer came in time',
+      '  each connection: -o wide',
+    ]);
+  });
+
   it('has the table with -o wide, in a small mesh, and where it fits', () => {
     const mesh = evaluateMesh(meshOf(40), []);
     const rows = (text: string) => text.split('\n').filter((line) => line.includes('✓ 2/2')).length;

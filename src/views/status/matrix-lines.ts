@@ -64,19 +64,32 @@ function shortcomings(mesh: MeshStatusReport, theme: Theme): string[] {
   const named = new Set([...broken, ...atRisk, ...unknown].flatMap(({ from, to }) => [from, to]));
   const well = clusters.filter((cluster) => !named.has(peerNameOf(cluster)));
   const chosen = chosenLines(matrix, theme);
+  const unread = mesh.unreachable.length;
+  const isWhole = groups.length + unknown.length === 0;
   const wellLine =
     well.length === 0
       ? []
-      : groups.length === 0
-        ? [`  ${theme.ok('✓')} all of them, with each other${chosen.length > 0 ? ', but for these' : ''}`]
+      : isWhole
+        ? [
+            `  ${theme.ok('✓')} all ${unread > 0 ? 'that were read' : 'of them'}, with each other${chosen.length > 0 ? ', but for these' : ''}`,
+          ]
         : [
             `  ${theme.ok('✓')} the other ${well.length === 1 ? 'cluster is' : `${well.length} clusters are`} connected to all of their peers`,
           ];
+  const unseen = [
+    ...(unknown.length > 0
+      ? [`${counted(unknown.length, 'connection')} of which nothing is known: no answer came in time`]
+      : []),
+    ...(unread > 0
+      ? [`what ${counted(unread, 'cluster')} that cannot be queried ${unread === 1 ? 'dials' : 'dial'}`]
+      : []),
+  ];
   return [
     ...groups.flatMap(({ mark, says, words }) => itemLines(`${mark} `, `${says} ${words}`, theme)),
     ...wellLine,
     ...chosen,
-    ...(groups.length > 0 ? [`  ${theme.dim('each connection: -o wide')}`] : []),
+    ...unseen.flatMap((says) => itemLines(`${theme.warn('?')} `, says, theme)),
+    ...(groups.length + unknown.length > 0 ? [`  ${theme.dim('each connection: -o wide')}`] : []),
   ];
 }
 
