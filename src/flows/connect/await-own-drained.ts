@@ -5,7 +5,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef, SYNCED_PREFIX } from '../../mesh/objects/names.ts';
 import { configuredPeers, kvstoremeshDials } from '../../mesh/peers/peers.ts';
-import { replacesPods } from '../../mesh/peers/restart-effects.ts';
+import { replacesPods } from '../../mesh/peers/restarts/restart-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readyPods, untilSettled } from '../etcd/ask-etcd.ts';
 import { readClusterConfigs, readOwnKeys } from '../etcd/read-own-keys.ts';

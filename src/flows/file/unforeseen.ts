@@ -1,5 +1,5 @@
 import type { Direction } from '../../mesh/connect/direction.ts';
-import { replacesPods } from '../../mesh/peers/restart-effects.ts';
+import { replacesPods } from '../../mesh/peers/restarts/restart-effects.ts';
 import { type Concerns, type Hazard, unforeseenHazards } from '../../mesh/plan/agreement.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';

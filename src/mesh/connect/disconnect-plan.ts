@@ -15,7 +15,7 @@ import { leavingIn, leavingMark } from '../peers/leaving-marks.ts';
 import { dialsNamesake } from '../peers/namesakes.ts';
 import { choicesIn, differingMarks, type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, isLetIn, loginCertificate, ownUser, PEER_SECRETS } from '../peers/peers.ts';
-import { restartEffects } from '../peers/restart-effects.ts';
+import { restartEffects } from '../peers/restarts/restart-effects.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/users/remote-users.ts';
 import { markChanges } from '../plan/diff.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';

@@ -10,7 +10,7 @@ import { aliasPath } from '../peers/file/host-aliases.ts';
 import { dialledInstead, dialsAnother } from '../peers/namesakes.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { mendsForOtherOwners } from '../peers/peers-of-others.ts';
-import { restartEffects } from '../peers/restart-effects.ts';
+import { restartEffects } from '../peers/restarts/restart-effects.ts';
 import { lostTrust } from '../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect, takerInWords } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';

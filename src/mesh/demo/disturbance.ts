@@ -3,7 +3,7 @@ import { planDirection } from '../connect/direction.ts';
 import { connectEffects } from '../connect/effects.ts';
 import type { Member } from '../connect/member.ts';
 import { planServe } from '../connect/serve-plan.ts';
-import { replacesPods } from '../peers/restart-effects.ts';
+import { replacesPods } from '../peers/restarts/restart-effects.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
 

@@ -17,7 +17,7 @@ import { haveLostBothHalves } from '../../peers/lost-halves.ts';
 import { dialledInstead } from '../../peers/namesakes.ts';
 import { peersOfOthers } from '../../peers/peer-choices.ts';
 import { mendsForOtherOwners } from '../../peers/peers-of-others.ts';
-import { restartEffects } from '../../peers/restart-effects.ts';
+import { restartEffects } from '../../peers/restarts/restart-effects.ts';
 import { lostTrust } from '../../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../../plan/peer-effects.ts';
 import type { Step } from '../../plan/plan.ts';

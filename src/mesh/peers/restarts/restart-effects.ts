@@ -1,11 +1,11 @@
-import { replacementClause } from '../apiserver/replacement.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { agentDaemonSetRef, apiserverDeploymentRef } from '../objects/names.ts';
-import type { PeerEffect } from '../plan/peer-effects.ts';
-import type { Step } from '../plan/plan.ts';
+import { replacementClause } from '../../apiserver/replacement.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { keyOf } from '../../objects/kube-object.ts';
+import { agentDaemonSetRef, apiserverDeploymentRef } from '../../objects/names.ts';
+import type { PeerEffect } from '../../plan/peer-effects.ts';
+import type { Step } from '../../plan/plan.ts';
+import { configuredPeers } from '../peers.ts';
 import { type MovedServing, movedServingEffect } from './moved-serving.ts';
-import { configuredPeers } from './peers.ts';
 
 /**
  * What becomes of a peer by pods that a plan replaces, as every change of their template does. With the

@@ -1,14 +1,14 @@
-import { hostPort, listEndpoints } from '../apiserver/endpoints.ts';
-import { apiserverService } from '../apiserver/live.ts';
-import { nodesWithRoom } from '../apiserver/room.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand } from '../command-line.ts';
-import type { KubeObject } from '../objects/kube-object.ts';
-import { serviceSpec } from '../objects/service.ts';
-import type { PeerEffect } from '../plan/peer-effects.ts';
-import { clusterKnownAs, contextOfPeer, namesOf } from './concerned-peers.ts';
-import { dialledAddresses } from './file/dialled-addresses.ts';
-import { isLetIn, peersOfSharedUser } from './peers.ts';
+import { hostPort, listEndpoints } from '../../apiserver/endpoints.ts';
+import { apiserverService } from '../../apiserver/live.ts';
+import { nodesWithRoom } from '../../apiserver/room.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { connectCommand } from '../../command-line.ts';
+import type { KubeObject } from '../../objects/kube-object.ts';
+import { serviceSpec } from '../../objects/service.ts';
+import type { PeerEffect } from '../../plan/peer-effects.ts';
+import { clusterKnownAs, contextOfPeer, namesOf } from '../concerned-peers.ts';
+import { dialledAddresses } from '../file/dialled-addresses.ts';
+import { isLetIn, peersOfSharedUser } from '../peers.ts';
 
 /**
  * Whether peers are answered only where a pod of the clustermesh-apiserver is: by a NodePort with `externalTrafficPolicy: Local`
