@@ -1,7 +1,6 @@
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
 import { firstOf } from '../../mesh/counted.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef, SYNCED_PREFIX } from '../../mesh/objects/names.ts';
 import { configuredPeers, kvstoremeshDials } from '../../mesh/peers/peers.ts';
@@ -10,6 +9,7 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import { readyPods, untilSettled } from '../etcd/ask-etcd.ts';
 import { readClusterConfigs, readOwnKeys } from '../etcd/read-own-keys.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { orWithout } from '../where-it-succeeds.ts';
 import { DRAINED_WITHIN_MS, LOOK_INTERVAL_MS, RETAKEN } from './await-drained.ts';
 
 /** Whether these steps replace the pods of a cluster's clustermesh-apiserver. */
@@ -34,8 +34,8 @@ export async function awaitOwnDrained(
   peers: readonly string[] = configuredPeers(snapshot),
 ): Promise<string[] | undefined> {
   if (peers.length === 0 || !kvstoremeshDials(snapshot)) return undefined;
-  const held = await orNobody(flow, drainedPeers(flow, target, snapshot, peers));
-  if (held.length === 0) return undefined;
+  const held = await orWithout(flow, drainedPeers(flow, target, snapshot, peers), undefined);
+  if (!held || held.length === 0) return undefined;
   const { context } = target.client;
   const deadline = flow.clock.ms() + Math.min(waitMs, DRAINED_WITHIN_MS);
   const left = await during(
@@ -86,14 +86,4 @@ async function drainedPeers(
 function lettingGoOf(synced: ReadonlyMap<string, string>, configs: ReadonlyMap<string, string>): Set<string> {
   const names = [...synced.keys()].map((key) => key.slice(0, key.indexOf('/')));
   return new Set(names.filter((name) => !configs.has(name)));
-}
-
-async function orNobody(flow: Flow, look: Promise<string[] | undefined>): Promise<string[]> {
-  try {
-    return (await look) ?? [];
-  } catch (error) {
-    flow.signal.throwIfAborted();
-    if (error instanceof MeshctlError) return [];
-    throw error;
-  }
 }
