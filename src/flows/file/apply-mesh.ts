@@ -3,23 +3,22 @@ import { linkSignals } from '../../kube/http/linked-signal.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
 import { byWhoIsTold } from '../../mesh/connect/disconnect-plan.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
-import { stillEnabled } from '../../mesh/enable/staying.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
-import { partedFrom, requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
+import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import type { Hazard } from '../../mesh/plan/agreement.ts';
 import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
-import { isChange, type ReadyWrite, type Step } from '../../mesh/plan/plan.ts';
+import { isChange } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type ConnectRunOptions, connectClusters } from '../connect/connect.ts';
 import { type DisconnectOutcome, disconnectClusters, partedIn } from '../connect/disconnect.ts';
-import { type DisableOptions, disableCluster, draftAsAgreed } from '../enable/disable.ts';
+import { draftAsAgreed } from '../enable/disable.ts';
 import { type EnableOutcome, enableCluster } from '../enable/enable.ts';
-import { during, type Flow, type Target } from '../flow.ts';
+import { during, type Flow } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { applyGlobalService } from '../services/service-global.ts';
-import { createClusterWriter, type RunAccount } from '../write/apply-clusters.ts';
+import type { RunAccount } from '../write/apply-clusters.ts';
 import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { requireStanding, requireThere } from '../write/still-standing.ts';
@@ -27,6 +26,7 @@ import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.
 import { awaitKept } from './await-kept.ts';
 import { clustersInUse } from './clusters-in-use.ts';
 import { concernsOf } from './concerns.ts';
+import { clearMarks, disableInTurn, leaveOptions } from './disable-pruned.ts';
 import { planConnections } from './plan-connections.ts';
 import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
 import { type PreparedPrune, shownClearing } from './prune.ts';
@@ -128,62 +128,6 @@ interface RunState {
   isWritten: boolean;
   /** Who was let in where, once that began. */
   directions?: readonly Direction[];
-}
-
-/**
- * Takes away what was enabled in clusters that have gone from the file, one after the other.
- * @param options `parted`: the connections that were ended before; `disabled` gets the names of those that it came to
- */
-async function disableInTurn(
-  flow: Flow,
-  { leaving }: PreparedPrune,
-  {
-    parted,
-    disabled,
-    ...options
-  }: ApplyMeshOptions & { parted: readonly { from: string; to: string }[]; disabled: string[] },
-): Promise<{ removed: Step[]; still: AppliedMesh['stillEnabled'] }> {
-  const removed: Step[] = [];
-  const still: AppliedMesh['stillEnabled'][number][] = [];
-  for (const { target, draft } of leaving) {
-    const final = await disableCluster(flow, target, draft, {
-      ...leaveOptions(options),
-      parted: partedFrom(draft.name, parted),
-    });
-    disabled.push(draft.name);
-    removed.push(...final.steps);
-    const why = stillEnabled(final.snapshot, final.steps);
-    if (why) still.push({ cluster: draft.name, ...why });
-  }
-  return { removed, still };
-}
-
-/** Takes away what was written down of clusters that leave, for a run that comes to no end. */
-async function clearMarks(
-  flow: Flow,
-  targets: readonly Target[],
-  { clearing }: PreparedPrune,
-  parallel: number,
-): Promise<void> {
-  const limit = pLimit(parallel);
-  // It has come to be since the plan was made.
-  const asItIs = clearing.map((step) =>
-    limit(async () => {
-      const target = targets.find(({ client }) => client.context === step.cluster);
-      const before = await target?.client.get(step.object, { signal: flow.signal });
-      return before ? [{ ...step, before }] : [];
-    }),
-  );
-  await createClusterWriter(flow, targets, parallel).write(
-    (await allOrFirstError(asItIs, flow.progress)).flat(),
-    async ({ write }) => write as ReadyWrite,
-    async () => undefined,
-  );
-}
-
-/** How clusters are disabled that have gone from the file. */
-function leaveOptions({ waitMs }: Pick<ApplyMeshOptions, 'waitMs'>): DisableOptions {
-  return { keepCertificates: false, waitMs, resumes: false };
 }
 
 interface RunOptions extends ApplyMeshOptions {
