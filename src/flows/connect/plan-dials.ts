@@ -24,6 +24,7 @@ import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { aliasPath } from '../../mesh/peers/file/host-aliases.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
+import { requireRoom } from '../../mesh/peers/file/planned-room.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { isDialledElsewhere } from '../../mesh/peers/namesakes.ts';
 import { unaskedPairs } from '../../mesh/peers/unpaired-clusters.ts';
@@ -125,6 +126,7 @@ function planDials({
   if (proof !== false) requireSoundServers(directions, serve.steps, now);
   const dial = planDial(directions, now, notBack);
   requireStaying([...serve.steps, ...dial.steps], snapshots);
+  requireRoom(dial.steps, snapshots);
   const warnings = new Set([
     ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
     ...unknownRangeNotes(snapshots),

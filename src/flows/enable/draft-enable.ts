@@ -60,6 +60,7 @@ import {
 } from '../../mesh/objects/names.ts';
 import { enforcedLevel } from '../../mesh/objects/pod-security.ts';
 import { concernedPeers } from '../../mesh/peers/concerned-peers.ts';
+import { requireRoom } from '../../mesh/peers/file/planned-room.ts';
 import { withoutNamesakes } from '../../mesh/peers/namesakes.ts';
 import { saysUnreadMarks } from '../../mesh/peers/unread-choices.ts';
 import { addUsersEdit } from '../../mesh/peers/users/remote-users.ts';
@@ -240,6 +241,7 @@ export function draftFrom(
   const made = { snapshot, planned, objects, certificates, authority, move, possible };
   const plan = planEnable({ ...made, issuing, force, overruleHands, now });
   requireStaying(plan.steps, [snapshot]);
+  requireRoom(plan.steps, [snapshot]);
   requireBundled(snapshot, authority, plan.steps);
   requireRolling(snapshot, plan.steps);
   const rotation = unfinishedRotation(snapshot, others);

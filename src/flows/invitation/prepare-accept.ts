@@ -16,6 +16,7 @@ import { judgeMessage, type Receiver } from '../../mesh/invitation/judge.ts';
 import type { SignedMessage } from '../../mesh/invitation/message.ts';
 import { keptKey, lastGiven } from '../../mesh/invitation/record.ts';
 import { REMOTE_CERT_SECRET } from '../../mesh/objects/names.ts';
+import { requireRoom } from '../../mesh/peers/file/planned-room.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { configuredPeers, isLetIn } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
@@ -149,6 +150,7 @@ export async function prepareAccept(
   // Of what is printed once more the clocks have been looked at.
   const handsOut = planned.answer && steps.some(isChange) ? context : undefined;
   requireStaying(steps, [own.snapshot]);
+  requireRoom(steps, mesh);
   return {
     target,
     message,

@@ -7,6 +7,7 @@ import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { describeConflicts } from '../../mesh/objects/ownership.ts';
+import { requireRoom } from '../../mesh/peers/file/planned-room.ts';
 import { dialsThis, isDialledElsewhere } from '../../mesh/peers/namesakes.ts';
 import { requireForcedAmong } from '../../mesh/plan/forcing.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
@@ -154,6 +155,7 @@ async function planFor(
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
   const steps = stepsOf({ phases });
   requireStaying(steps, snapshots);
+  requireRoom(steps, snapshots);
   return {
     targets,
     spared: [...failed, ...unusable],

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { caMark, podCaMark } from '../../mesh/apiserver/pod-marks.ts';
-import { certificateBlocks, joinCertificates } from '../../mesh/certificates/pem.ts';
+import { bundleWith, joinCertificates } from '../../mesh/certificates/pem.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { dataOf, encodeText, secretText } from '../../mesh/objects/secret-data.ts';
@@ -139,16 +139,6 @@ async function issuedData(
     };
   });
   return Object.assign({}, ...(await Promise.all(issued))) as Record<string, string>;
-}
-
-/**
- * What a Secret trusts stays where the signer is in it already: while a CA is being replaced, the former one must not go
- * before everything that it has signed.
- */
-function bundleWith(signer: string, present = ''): string {
-  const blocks = certificateBlocks(joinCertificates([present]));
-  const own = certificateBlocks(joinCertificates([signer]));
-  return own.every((block) => blocks.includes(block)) ? present : signer;
 }
 
 function copiedData(copies: readonly CertificateCopy[]): Record<string, string> {

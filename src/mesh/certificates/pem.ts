@@ -21,3 +21,13 @@ export function joinCertificates(pems: readonly string[]): string {
   const blocks = pems.flatMap(certificateBlocks).map((block) => block.replaceAll('\r\n', '\n'));
   return `${[...new Set(blocks)].join('\n')}\n`;
 }
+
+/**
+ * What a Secret trusts once a certificate of a CA comes into it. That stays where the signer is in it already: while a CA is being replaced,
+ * the former one must not go before everything that it has signed.
+ */
+export function bundleWith(signer: string, present = ''): string {
+  const blocks = certificateBlocks(joinCertificates([present]));
+  const own = certificateBlocks(joinCertificates([signer]));
+  return own.every((block) => blocks.includes(block)) ? present : signer;
+}

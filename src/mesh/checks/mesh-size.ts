@@ -7,7 +7,7 @@ import { counted } from '../counted.ts';
 import { ROOM_HINT } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
-import { SECRET_LIMIT, secretRooms } from '../peers/file/secret-room.ts';
+import { kibOf, SECRET_LIMIT, secretRooms } from '../peers/file/secret-room.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { besideOthers, type Check, type Finding, listed } from './shared/check.ts';
 import { configOf, othersKnown } from './shared/subjects.ts';
@@ -103,10 +103,6 @@ export const MESH_SIZE_CHECKS: readonly Check[] = [
 
 /** Of the room that there is: further clusters are to be planned in time. */
 const WARN_FROM = 0.8;
-
-function kibOf(bytes: number): number {
-  return Math.ceil(bytes / 1024);
-}
 
 /** It is fixed when a cluster is installed; one that still runs with another value can have that back. */
 function wayToSize(clusters: readonly ClusterSnapshot[]): string {

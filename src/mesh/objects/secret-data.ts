@@ -3,7 +3,7 @@ import { rememberedOf } from '../remembered.ts';
 import type { KubeObject, ObjectRef } from './kube-object.ts';
 
 /** What to do about a Secret of peers that has no room: where the numbers are. */
-export const ROOM_HINT = `See how many peers it has room for, and what takes less: ${meshctlCommand('explain', {}, ['peer-secret-room'])}`;
+export const ROOM_HINT = `Fewer peers, shorter keys, or one CA for several clusters take less; how many it has room for: ${meshctlCommand('explain', {}, ['peer-secret-room'])}`;
 
 /** A Secret without data, to start from. */
 export function emptySecret({ namespace, name }: ObjectRef, type: string): KubeObject {

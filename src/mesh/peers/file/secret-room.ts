@@ -9,6 +9,11 @@ import { peerCertificateKeys, peersIn } from './peer-config.ts';
 /** Bytes of all values of a Secret together, names of keys not counted (Kubernetes' API reference, Secret: MaxSecretSize). */
 export const SECRET_LIMIT = 1024 * 1024;
 
+/** Rounded up, as for what is to have room. */
+export function kibOf(bytes: number): number {
+  return Math.ceil(bytes / 1024);
+}
+
 /** How full a Secret of peers is. */
 export interface SecretRoom {
   secret: string;
