@@ -234,8 +234,10 @@ async function reportOf(
   ];
   const named = await namingContexts(context, flags, [...new Set(warnings)], astray);
   for (const warning of alikeWarnings(named)) context.progress.warn(warning);
+  const names = new Map(prepared.members.map(({ target, wanted }) => [target.client.context, wanted.name]));
   return {
     steps,
+    names,
     warnings: named,
     later: laterLines(pairsOfDials(connections.later), laterSteps, context.theme),
     laterSteps,

@@ -74,6 +74,8 @@ interface Entry {
   remove: string[];
   changes: Change[];
   reasons: string[];
+  /** The same without the peer. */
+  reasonsOfMany: string[];
 }
 
 /** One Secret gets, for each peer: the client certificate where it needs a new one, and the file that dials. */
@@ -83,6 +85,7 @@ function dialStep(client: Member, outgoing: readonly Direction[], served: Marks,
   const live = snapshot.objects.get(keyOf(ref));
   const texts = secretTexts(live);
   const entries = outgoing.map((direction) => dialEntry(direction, texts, now));
+  const ofMany = [...new Set(entries.flatMap(({ reasonsOfMany }) => reasonsOfMany))];
   const base = { cluster: snapshot.context, object: ref, before: live };
   // What was chosen is written down where the agents' files are: with KVStoreMesh that is another Secret.
   const marks = ref.name === AGENT_PEERS_SECRET ? newMarks(live, outgoing, served) : {};
@@ -96,6 +99,7 @@ function dialStep(client: Member, outgoing: readonly Direction[], served: Marks,
     action: live ? 'update' : 'create',
     changes,
     why: `${entries.flatMap(({ reasons }) => reasons).join(', ') || WRITES_DOWN}${ownerClause(live)}`,
+    whyOfMany: `${ofMany.join(', ') || WRITES_DOWN}${ownerClause(live)}`,
     write: {
       method: 'issue',
       certificates: entries.flatMap(({ certificates }) => certificates),
@@ -114,7 +118,16 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
   const { client, server, credential, endpoint } = direction;
   const peer = server.identity.name;
   const keys = peerCertificateKeys(peer);
-  const entry: Entry = { data: {}, certificates: [], copies: [], trust: [], remove: [], changes: [], reasons: [] };
+  const entry: Entry = {
+    data: {},
+    certificates: [],
+    copies: [],
+    trust: [],
+    remove: [],
+    changes: [],
+    reasons: [],
+    reasonsOfMany: [],
+  };
   const isGarbage = texts[keys.certificate] !== undefined && !client.snapshot.peerCertificates.has(peer);
   const reason = reasonForCertificate(direction, isGarbage ? 'unreadable' : 'missing', now);
   const former = describePresent(client, peer, texts);
@@ -151,7 +164,11 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
     const from = present === undefined ? {} : { from: describeFile(present) };
     entry.changes.push({ path: `data.${peer}`, ...from, to: `${describeFile(file)}${isSame ? ', read again' : ''}` });
   }
-  if (entry.changes.length > 0) entry.reasons.push(`dials ${peer}${reason && texts[peer] ? ` (${reason})` : ''}`);
+  if (entry.changes.length > 0) {
+    const because = reason && texts[peer] ? ` (${reason})` : '';
+    entry.reasons.push(`dials ${peer}${because}`);
+    entry.reasonsOfMany.push(`dials peers${because}`);
+  }
   return entry;
 }
 
@@ -297,6 +314,7 @@ function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[], s
     action: live ? 'update' : 'create',
     changes,
     why: `${why}${ownerClause(live)}`,
+    ...(stale.length > 0 ? { whyOfMany: `agents read peers from their own KVStoreMesh${ownerClause(live)}` } : {}),
     write: {
       method: 'edit',
       create: withMarks({ ...newPeerSecret(ref, snapshot), data }, marks),

@@ -226,6 +226,7 @@ function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialle
         action: wanted === 'delete' ? 'delete' : 'update',
         changes: wanted === 'delete' ? [] : markChanges(before, differing),
         why: whyChanged(gone, differing),
+        ...(Object.keys(differing).length === 0 ? { whyOfMany: 'does not dial peers any more' } : {}),
         write: { method: 'edit', edit },
       },
     ];
@@ -300,6 +301,7 @@ function userSteps(snapshot: ClusterSnapshot, peers: readonly string[]): Step[] 
       action: 'update',
       changes: present.map((user) => ({ path: `data.users.yaml[${user}]`, from: { name: user } })),
       why: `shuts ${present.join(', ')} out`,
+      whyOfMany: 'shuts peers out',
       write: { method: 'edit', edit: removeUsersEdit(present), rollback: rollbackRemoveUsers(present) },
     },
   ];

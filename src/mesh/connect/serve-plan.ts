@@ -105,6 +105,7 @@ function remoteUserSteps({ snapshot }: Member, incoming: readonly Direction[]): 
       action: 'update',
       changes: missing.map((name) => ({ path: `data.users.yaml[${name}]`, to: { name, role: REMOTE_ROLE } })),
       why: `lets ${missing.join(', ')} in${ownerClause(before)}`,
+      whyOfMany: `lets peers in${ownerClause(before)}`,
       write: { method: 'edit', edit: addUsersEdit(missing), rollback: rollbackAddUsers(missing) },
     },
   ];

@@ -32,13 +32,20 @@ export function laterSteps(later: readonly NamedDial[], clusters: readonly Later
     const ofKvstoremesh = secretRef(namespace, KVSTOREMESH_PEERS_SECRET);
     const dialling: Step[] = kvstoremesh
       ? [
-          { ...base, object: ofKvstoremesh, why: `dials ${dialled}` },
-          { ...base, object: ofAgents, why: `agents read ${dialled} from KVStoreMesh` },
+          { ...base, object: ofKvstoremesh, why: `dials ${dialled}`, whyOfMany: DIALS },
+          {
+            ...base,
+            object: ofAgents,
+            why: `agents read ${dialled} from KVStoreMesh`,
+            whyOfMany: 'agents read peers from KVStoreMesh',
+          },
         ]
-      : [{ ...base, object: ofAgents, why: `dials ${dialled}` }];
+      : [{ ...base, object: ofAgents, why: `dials ${dialled}`, whyOfMany: DIALS }];
     return [
-      ...(letIn === '' ? [] : [{ ...base, object: users, why: `lets ${letIn} in` }]),
+      ...(letIn === '' ? [] : [{ ...base, object: users, why: `lets ${letIn} in`, whyOfMany: 'lets peers in' }]),
       ...(dialled === '' ? [] : dialling),
     ];
   });
 }
+
+const DIALS = 'dials peers';

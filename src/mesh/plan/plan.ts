@@ -157,6 +157,8 @@ export interface Step {
   changes: readonly Change[];
   /** The reason, one short clause for people. */
   why: string;
+  /** The same where it names peers that the changes name too, without them: for a plan in which many clusters do the same. */
+  whyOfMany?: string | undefined;
   write?: StepWrite | undefined;
   /** The object as it should be, where meshctl makes all of it or it holds nothing of others; also of a `keep`. For `-o manifests`. */
   wanted?: KubeObject | undefined;

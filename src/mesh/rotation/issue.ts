@@ -234,6 +234,7 @@ function issueStep(input: RotationInput, { holder, secret, all, due: wanted, kee
       ...markChanges(base.before, marks.marks ?? {}),
     ],
     why: [...new Set(due.map(({ one, fault }) => reasonOf(one, fault)))].join('; '),
+    whyOfMany: [...new Set(due.map(({ one, fault }) => reasonOfMany(one, fault)))].join('; '),
     write: {
       method: 'issue',
       certificates: issued.map(({ issue: { one, cluster }, wanted }) => ({
@@ -273,6 +274,11 @@ function remoteCertOf({ snapshot: { objects, namespace, context } }: Member): Ku
 
 function reasonOf({ peer, spec }: RotatedCertificate, fault: string | undefined): string {
   const what = peer === undefined ? 'a new certificate' : `a new certificate for "${spec.commonName}" to dial ${peer}`;
+  return fault === undefined ? what : `${what}: ${fault}`;
+}
+
+function reasonOfMany({ peer }: RotatedCertificate, fault: string | undefined): string {
+  const what = peer === undefined ? 'a new certificate' : 'new certificates to dial peers';
   return fault === undefined ? what : `${what}: ${fault}`;
 }
 

@@ -3,12 +3,12 @@ import { counted, enumerated } from '../../mesh/counted.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { afterParting, type Pair, pairsOfDials } from '../../mesh/file/differences.ts';
 import type { NamedDial } from '../../mesh/file/topology.ts';
-import { groupBy } from '../../mesh/pairs.ts';
+import { foldAlike, groupBy, pairsOf } from '../../mesh/pairs.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { partedLines } from '../connect/disconnect-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import { clusterSteps, countActions, type StepData, stepData } from '../plan/plan-data.ts';
-import { summariseActions } from '../plan/plan-view.ts';
+import { MANY_CLUSTERS, summariseActions } from '../plan/plan-view.ts';
 import { stepLines } from '../plan/step-lines.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
@@ -97,11 +97,35 @@ export function appliedText({ files, clusters, applied, dials, left }: AppliedFi
 /** Pairs whose plan hangs on what enable makes, and in which objects they are written. @param steps in the order of their clusters */
 export function laterLines(later: readonly Pair[], steps: readonly Step[], theme: Theme): string[] {
   if (later.length === 0) return [];
-  const writes = [...groupBy(steps, ({ cluster }) => cluster)].flatMap(([context, own]) => [
-    `  Context ${theme.bold(context)}:`,
-    ...own.flatMap((step) => stepLines(step, { digests: false }, theme)).map((line) => `  ${line}`),
-  ]);
-  return ['Then, at addresses known only by then:', ...later.map((pair) => `  + ${pairWords(pair)}`), ...writes];
+  const byContext = groupBy(steps, ({ cluster }) => cluster);
+  const isMany = byContext.size >= MANY_CLUSTERS;
+  // Who dials whom has been said by then.
+  const shown = { digests: false, ...(isMany ? { folded: { changeLines: () => [] } } : {}) };
+  const linesOf = (own: readonly Step[]) => own.flatMap((step) => stepLines(step, shown, theme));
+  const all = [...byContext].map(([context, own]) => ({ context, lines: linesOf(own) }));
+  const writes = (isMany ? foldAlike(all, ({ lines }) => lines.join('\n')) : all.map((one) => [one])).flatMap(
+    (same) => [
+      `  Context${same.length === 1 ? '' : 's'} ${enumerated(same.map(({ context }) => theme.bold(context)))}${same.length === 1 ? '' : ', each'}:`,
+      ...same.slice(0, 1).flatMap(({ lines }) => lines.map((line) => `  ${line}`)),
+    ],
+  );
+  const pairs = isMany ? pairsWords(later) : later.map(pairWords);
+  return ['Then, at addresses known only by then:', ...pairs.map((words) => `  + ${words}`), ...writes];
+}
+
+/** Many pairs: all of some clusters at once, else what each of them begins. */
+function pairsWords(pairs: readonly Pair[]): string[] {
+  const names = [...new Set(pairs.flatMap(({ clusters }) => clusters))];
+  const isEach = pairs.length === pairsOf(names).length && !pairs.some(({ oneWay }) => oneWay);
+  if (isEach) return [`${printable(enumerated(names))} dial each other, every pair of them`];
+  const alike = foldAlike(pairs, ({ clusters: [from], oneWay }) => JSON.stringify([from, oneWay]));
+  return alike.flatMap((same) => {
+    const [first, ...more] = same;
+    if (!first || more.length === 0) return same.map(pairWords);
+    const others = enumerated(same.map(({ clusters: [, to] }) => to));
+    const [from] = first.clusters;
+    return [printable(first.oneWay ? `${from} dials ${others}` : `${from} and each of ${others} dial each other`)];
+  });
 }
 
 /** The same writes as data, by context. */

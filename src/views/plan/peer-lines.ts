@@ -38,10 +38,21 @@ export function peerSentence(effect: PeerEffect): string {
   return `peer ${peer} ${PEER_WORDS[becomes]}${why ? `: ${why}` : ''}`;
 }
 
+/** Who several peers are in one word; undefined where they are to be named. */
+export type PeersInOneWord = (peers: readonly string[]) => string | undefined;
+
 /** The same of several that have it alike, with the mark of what becomes of them. @param why where it is said with them */
-export function peersLine(peers: readonly string[], becomes: PeerOutcome, why: string, theme: Theme): string {
-  const says = peers.length === 1 ? PEER_WORDS[becomes] : SEVERAL_WORDS[becomes];
-  const line = `peer${peers.length === 1 ? '' : 's'} ${enumerated(peers)} ${says}${why ? `: ${why}` : ''}`;
+export function peersLine(
+  peers: readonly string[],
+  becomes: PeerOutcome,
+  why: string,
+  theme: Theme,
+  inOneWord: PeersInOneWord = () => undefined,
+): string {
+  const word = inOneWord(peers);
+  const says = peers.length === 1 || word !== undefined ? PEER_WORDS[becomes] : SEVERAL_WORDS[becomes];
+  const who = word ?? `peer${peers.length === 1 ? '' : 's'} ${enumerated(peers)}`;
+  const line = `${who} ${says}${why ? `: ${why}` : ''}`;
   return `  ${PEER_MARKS[becomes](theme)} ${becomes === 'kept' ? theme.dim(line) : line}`;
 }
 
@@ -54,7 +65,7 @@ export function cutSentences(effects: readonly PeerEffect[]): string[] {
 }
 
 /** What becomes of connections, for people: those that have the same become of them, for the same reason, as one from three on. */
-export function peerLines(effects: readonly PeerEffect[], theme: Theme): string[] {
+export function peerLines(effects: readonly PeerEffect[], theme: Theme, inOneWord?: PeersInOneWord): string[] {
   const told = foldAlike(printable(effects), ({ becomes, why }) => JSON.stringify([becomes, why]));
   return told.flatMap((same) =>
     same.slice(0, 1).flatMap(({ becomes, why }) => [
@@ -63,6 +74,7 @@ export function peerLines(effects: readonly PeerEffect[], theme: Theme): string[
         becomes,
         why,
         theme,
+        inOneWord,
       ),
       ...[...new Set(same.flatMap(({ mend }) => mend ?? []))].flatMap((mend) => hintLines(mend, theme, 6, Infinity)),
     ]),

@@ -7,6 +7,7 @@ import { numberOfPhase } from '../../mesh/rotation/phases.ts';
 import { errorData } from '../error-data.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
+import { allOthers, type FoldedPeers, foldPeers, type PlanNames } from './fold-peers.ts';
 import { hazardLine, lossLines } from './loss-lines.ts';
 import { cutSentences, peerLines } from './peer-lines.ts';
 import { countActions, objectsOf, stepData } from './plan-data.ts';
@@ -15,6 +16,8 @@ import { type StepsShown, stepLines, type Verdict } from './step-lines.ts';
 /** A plan with what belongs to it, for `--dry-run` and for questions. */
 export interface PlanReport {
   steps: readonly Step[];
+  /** Names in the mesh of the clusters, by context: where many do the same with their peers, it is told once. */
+  names?: PlanNames | undefined;
   /** What led to the plan, by context, e.g. how the Service's type was found. */
   notes?: Readonly<Record<string, readonly string[]>>;
   /** What becomes of the connections with known peers. */
@@ -67,11 +70,16 @@ export function peerData({ peer, becomes, why, mend }: PeerEffect): Record<strin
 /** The plan for people: a block for each cluster, a line for each object, its changes below. */
 export function planText(report: PlanReport, theme: Theme): string {
   const blocks = [...planBlocks(report, theme), ...(report.later ?? [])].flatMap((block) => block.split('\n'));
-  return [...blocks, ...lossLines(blocks, report, theme), `Plan: ${planSummary(report)}.`].join('\n');
+  const names = isOfMany(report) ? report.names : undefined;
+  return [...blocks, ...lossLines(blocks, { ...report, names }, theme), `Plan: ${planSummary(report)}.`].join('\n');
 }
 
 /** In a plan of so many clusters, those that have the same done to them are shown as one. */
-const MANY_CLUSTERS = 6;
+export const MANY_CLUSTERS = 6;
+
+function isOfMany(report: PlanReport): boolean {
+  return contextsOf(report).length >= MANY_CLUSTERS;
+}
 
 /**
  * The blocks of a plan: one for each cluster, with the sizes and digests of keys. Where there are many clusters, those that have the same
@@ -79,9 +87,11 @@ const MANY_CLUSTERS = 6;
  */
 export function planBlocks(report: PlanReport, theme: Theme): string[] {
   const contexts = contextsOf(report);
-  const isMany = contexts.length >= MANY_CLUSTERS;
+  const isMany = isOfMany(report);
   const phases = phasesOf(report.steps);
-  const lines = new Map(contexts.map((one) => [one, stepsAndPeers(one, report, { phases, digests: !isMany }, theme)]));
+  const folded = isMany && report.names ? foldPeers(report.steps, report.names) : undefined;
+  const shown = { phases, digests: !isMany, folded };
+  const lines = new Map(contexts.map((one) => [one, stepsAndPeers(one, report, shown, theme)]));
   const linesOf = (context: string) => lines.get(context) ?? [];
   const doneTo = (context: string) =>
     JSON.stringify([
@@ -89,7 +99,13 @@ export function planBlocks(report: PlanReport, theme: Theme): string[] {
       hazardsIn([context], report).map(({ says, befalls }) => befalls?.several ?? says),
     ]);
   const blocks = isMany ? foldAlike(contexts, doneTo) : contexts.map((context) => [context]);
-  return blocks.map((same) => block(same, same.slice(0, 1).flatMap(linesOf), report, theme));
+  const below = folded?.below ?? [];
+  return [
+    ...blocks.map((same) => block(same, same.slice(0, 1).flatMap(linesOf), report, theme)),
+    ...(below.length > 0
+      ? [['Of each peer, the same in all of them:', ...below.map((line) => `  ${line}`)].join('\n')]
+      : []),
+  ];
 }
 
 function block(contexts: readonly string[], lines: readonly string[], report: PlanReport, theme: Theme): string {
@@ -105,17 +121,18 @@ function block(contexts: readonly string[], lines: readonly string[], report: Pl
 function stepsAndPeers(
   context: string,
   report: PlanReport,
-  { phases, digests }: { phases: readonly string[]; digests: boolean },
+  { phases, digests, folded }: { phases: readonly string[]; digests: boolean; folded: FoldedPeers | undefined },
   theme: Theme,
 ): string[] {
   const { steps, notes = {}, effects = [], verdicts } = report;
   const own = steps.filter(({ cluster }) => cluster === context);
   return [
     ...printable(notes[context] ?? []).map((note) => `  ${theme.dim(`# ${note}`)}`),
-    ...phasedLines(own, phases, { verdicts, digests }, theme),
+    ...phasedLines(own, phases, { verdicts, digests, folded }, theme),
     ...peerLines(
       effects.filter(({ cluster }) => cluster === context),
       theme,
+      (peers) => (folded && report.names ? allOthers(report.names, context, peers) : undefined),
     ),
   ];
 }
@@ -134,7 +151,7 @@ const MOST_KEPT = 3;
 /** Steps in their order, and below them how many objects stay as they are; those that are spared for a reason are shown with it. */
 function foldedLines(steps: readonly Step[], shown: StepsShown, theme: Theme): string[] {
   const asTheyAre = steps.filter(({ action, isSpared }) => action === 'keep' && !isSpared);
-  if (asTheyAre.length <= MOST_KEPT) return steps.flatMap((step) => stepLines(step, shown, theme));
+  if (asTheyAre.length <= (shown.folded ? 0 : MOST_KEPT)) return steps.flatMap((step) => stepLines(step, shown, theme));
   const told = steps.filter((step) => !asTheyAre.includes(step));
   // What one step finds as it should be another may change.
   const objects = objectsOf(told);

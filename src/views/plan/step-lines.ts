@@ -16,15 +16,23 @@ export interface StepsShown {
   verdicts?: ReadonlyMap<Step, Verdict> | undefined;
   /** Sizes and digests of keys, which differ in each cluster. */
   digests: boolean;
+  /** How the steps of many clusters are told. */
+  folded?: StepWords | undefined;
+}
+
+/** What changes in a step, in words that several clusters have alike. */
+export interface StepWords {
+  changeLines(step: Step, data: StepData): string[];
 }
 
 /** One step for people: what is done to which object and why, and its changes below. */
-export function stepLines(step: Step, { verdicts, digests }: StepsShown, theme: Theme): string[] {
+export function stepLines(step: Step, { verdicts, digests, folded }: StepsShown, theme: Theme): string[] {
   const data = stepData(step);
-  const line = `${data.action} ${describeRef(data.object)}${data.why ? ` ${theme.dim(`(${data.why})`)}` : ''}`;
+  const why = (folded && step.whyOfMany) ?? data.why;
+  const line = `${data.action} ${describeRef(data.object)}${why ? ` ${theme.dim(`(${why})`)}` : ''}`;
   return [
     `  ${MARKS[data.action](theme)} ${data.action === 'keep' ? theme.dim(line) : line}`,
-    ...changeLines(data, digests).map((text) => `      ${text}`),
+    ...(folded ? folded.changeLines(step, data) : changeLines(data, digests)).map((text) => `      ${text}`),
     ...(data.conflicts ?? []).map(
       ({ path, manager }) => `      ${theme.fail('!')} ${path} is owned by ${manager}: only with --force-conflicts`,
     ),
@@ -63,11 +71,14 @@ function changeLines({ action, changes, secretKeys = [] }: StepData, withDigests
   ];
 }
 
-/** What becomes of keys, without what is in them. */
+/** What becomes of a key, without what is in it: in words where that is made later. */
+export function keyOutcome({ from, to }: SecretKeyChange): string {
+  if (typeof to === 'string') return to;
+  return to === undefined ? 'removed' : from === undefined ? 'added' : 'replaced';
+}
+
 function keysLine(keys: readonly SecretKeyChange[]): string[] {
-  const becomes = ({ from, to }: SecretKeyChange) =>
-    to === undefined ? 'removed' : from === undefined ? 'added' : 'replaced';
-  return [...groupBy(keys, becomes)].map(
+  return [...groupBy(keys, keyOutcome)].map(
     ([what, of]) => `key${of.length === 1 ? '' : 's'} ${what}: ${of.map(({ key }) => key).join(', ')}`,
   );
 }
@@ -82,7 +93,7 @@ function describedKeyLine(change: Change, digests: SecretKeyChange): string {
 }
 
 /** An added field shows what it gets, a removed one that it goes. */
-function changeLine({ path, from, to }: Change): string {
+export function changeLine({ path, from, to }: Change): string {
   if (to === undefined) return from === undefined ? path : `${path}: ${shown(from)} → (removed)`;
   if (from === undefined) return `${path}: ${shown(to)}`;
   const alike = alikeFirst(from, to);

@@ -207,7 +207,8 @@ function optionsOf(flags: RotateFlags): RotateOptions {
 function reportOf({ phases, effects, scope, members }: PreparedRotation, now: Date) {
   const steps = phases.flatMap(({ steps }) => steps);
   const hazards = clockHazards({ snapshots: members.map(({ snapshot }) => snapshot), steps, now });
-  return { steps, notes: scope.notes, effects, hazards };
+  const names = new Map(members.map(({ snapshot, identity }) => [snapshot.context, identity.name]));
+  return { steps, names, notes: scope.notes, effects, hazards };
 }
 
 /** What tools make of what they own, of a CA that is being replaced with what to leave alone meanwhile. */

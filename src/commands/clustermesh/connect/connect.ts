@@ -107,7 +107,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     for (const warning of alikeWarnings(prepared.warnings)) context.progress.warn(warning);
     const planned = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
     const { effects, hazards = [], warnings: known } = prepared;
-    const report = { steps: planned, effects, hazards, warnings: [...notes, ...known] };
+    const names = new Map(prepared.members.map(({ snapshot, identity }) => [snapshot.context, identity.name]));
+    const report = { steps: planned, names, effects, hazards, warnings: [...notes, ...known] };
     if (dryRun) {
       const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
       const onlyInRun = flags.proof && planned.some(isChange) ? [PROOF] : [];

@@ -191,7 +191,8 @@ async function carryOut(
   const ofPartings = [...leavingWarnings(leaving), ...ofPods];
   for (const words of ofPartings) context.progress.warn(words);
   const effects = leaving.flatMap(leavingEffects);
-  const report = { steps, notes, effects, hazards, warnings: [...warnings, ...ofPartings] };
+  const nameOf = new Map(leaving.map(({ target, draft }) => [target.client.context, draft.name]));
+  const report = { steps, names: nameOf, notes, effects, hazards, warnings: [...warnings, ...ofPartings] };
   if (dryRun) {
     const verdicts =
       dryRun === 'server' ? { verdicts: await tryOnServer(context, leavingTargets(leaving), steps) } : {};

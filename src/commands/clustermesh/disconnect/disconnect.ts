@@ -145,7 +145,8 @@ async function carryOut(
   const prepared = { ...plan, warnings: known };
   const { effects } = prepared;
   const { steps: planned } = prepared.plan;
-  const report = { steps: planned, ...(effects.length > 0 ? { effects } : {}), hazards, warnings: known };
+  const names = new Map(plan.partings.map(({ snapshot }) => [snapshot.context, knownAs(snapshot)]));
+  const report = { steps: planned, names, ...(effects.length > 0 ? { effects } : {}), hazards, warnings: known };
   for (const warning of alikeWarnings(known)) context.progress.warn(warning);
   if (dryRun) {
     const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
