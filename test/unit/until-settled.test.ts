@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { describe, expect, it } from 'vitest';
 import { untilSettled } from '../../src/flows/etcd/ask-etcd.ts';
 import { type ErrorCode, MeshctlError } from '../../src/mesh/errors.ts';
@@ -51,5 +52,24 @@ describe('what is looked at until it is settled', () => {
     });
     await expect(refused).rejects.toMatchObject({ code });
     expect(looks).toBe(1);
+  });
+});
+
+describe('clusters that are looked at in turns', () => {
+  it('each have their time, which does not go by while they wait for their turn', async () => {
+    const clock = woundClock();
+    const flow = { signal: new AbortController().signal, clock } as unknown as Parameters<typeof untilSettled>[0];
+    const limit = pLimit(1);
+    const looks = [0, 0, 0];
+    const settled = looks.map((_, cluster) =>
+      untilSettled(flow, { deadline: 1500, intervalMs: 100, limit }, async (last, deadline) => {
+        looks[cluster] = (looks[cluster] ?? 0) + 1;
+        expect(deadline - clock.ms()).toBeGreaterThan(0);
+        await clock.sleep(400, flow.signal);
+        return !last && looks[cluster] === 2 ? cluster : undefined;
+      }),
+    );
+    expect(await Promise.all(settled)).toEqual([0, 1, 2]);
+    expect(looks).toEqual([2, 2, 2]);
   });
 });

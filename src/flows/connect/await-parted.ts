@@ -55,8 +55,10 @@ async function awaitForgotten(
   { deadline, limit }: PartingWait,
 ): Promise<string[]> {
   const { context } = target.client;
-  const settledBy = Math.min(deadline, flow.clock.ms() + SETTLED_WITHIN_MS);
+  let settledBy: number | undefined;
   return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
+    // From its first turn on; the deadline makes it late.
+    settledBy ??= flow.clock.ms() + SETTLED_WITHIN_MS;
     const { reporting, silent, pods } = await askAgents(target, peers, late);
     if (reporting.length === 0) {
       const unheard = [...silent, ...(await agentsUnasked(flow, target, pods))];

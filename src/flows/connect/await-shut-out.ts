@@ -159,12 +159,14 @@ async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: Par
   const { client } = server;
   const ask = createAsker(flow, server);
   const question = { credential: certificate, key: descriptionKey(serverName) };
-  const settledBy = flow.clock.ms() + SETTLED_WITHIN_MS;
+  let settledBy: number | undefined;
   let looks = 0;
   // What is refused after it was let, as by a login that is being renewed, is asked once more.
   let mayBeForgiven = false;
   return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
     const { ready, unready } = await servingPods(server);
+    // From its first turn on.
+    settledBy ??= flow.clock.ms() + SETTLED_WITHIN_MS;
     const isLast = late || flow.clock.ms() >= settledBy;
     if (ready.length === 0 && former.isDeployed) return [noneReady(server, [former.client])];
     const answers = (await ask(ready, question)).map(verdictOf);
@@ -191,10 +193,12 @@ async function awaitUsersGone(
   { deadline, limit }: PartingWait,
 ): Promise<string[]> {
   const { context } = server.client;
-  const settledBy = flow.clock.ms() + SETTLED_WITHIN_MS;
+  let settledBy: number | undefined;
   let looks = 0;
   return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
     const { ready, unready } = await servingPods(server);
+    // From its first turn on.
+    settledBy ??= flow.clock.ms() + SETTLED_WITHIN_MS;
     const isLast = late || flow.clock.ms() >= settledBy;
     if (ready.length === 0) return isDeployed ? [noneReady(server, peers)] : besideAll(server, unready, peers, isLast);
     const { users, unasked } = await readEtcdUsers(flow, server, snapshot);

@@ -90,10 +90,13 @@ export function createAsker(flow: Pick<Flow, 'signal' | 'clock'>, server: Target
 }
 
 export interface Looking {
-  /** On the flow's clock. */
+  /** On the flow's clock; it moves by as long as turns are waited for. */
   deadline: number;
   intervalMs: number;
-  /** Lets a look in when it is its turn, where many clusters are looked at; between its looks a cluster takes no place. */
+  /**
+   * Lets a look in when it is its turn, where many clusters are looked at; between its looks a cluster takes no place. What it waits for
+   * its turns is not of its time: the last of hundreds would have none left.
+   */
   limit?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
 }
 
@@ -107,16 +110,23 @@ export function isTimeToDoubt(looks: number): boolean {
 
 /**
  * Looks again and again until there is a result. A look that an API server fails which may answer later, as one that restarts, is none.
- * @param look told at the deadline that it is the last one: it then gives a result or throws
+ * @param look told at the deadline that it is the last one: it then gives a result or throws; and the deadline, as it is by then
  */
 export async function untilSettled<T>(
   flow: Pick<Flow, 'signal' | 'clock'>,
-  { deadline, intervalMs, limit = (work) => work() }: Looking,
-  look: (last: boolean) => Promise<T | undefined>,
+  { deadline: end, intervalMs, limit = (work) => work() }: Looking,
+  look: (last: boolean, deadline: number) => Promise<T | undefined>,
 ): Promise<T> {
+  let deadline = end;
   for (;;) {
-    const last = flow.clock.ms() + intervalMs >= deadline;
-    const settled = await limit(() => look(last)).catch((error: unknown) => {
+    let last = false;
+    const queuedMs = flow.clock.ms();
+    const turn = () => {
+      deadline += flow.clock.ms() - queuedMs;
+      last = flow.clock.ms() + intervalMs >= deadline;
+      return look(last, deadline);
+    };
+    const settled = await limit(turn).catch((error: unknown) => {
       if (last || flow.signal.aborted || !(error instanceof MeshctlError) || !mayAnswerLater(error)) throw error;
       return undefined;
     });

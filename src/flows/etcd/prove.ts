@@ -34,6 +34,7 @@ export interface Proof {
 }
 
 export interface ProofOptions {
+  /** Without what it waits for its turns. */
   timeoutMs: number;
   /** See {@link Looking}. */
   limit?: Looking['limit'];
@@ -61,13 +62,13 @@ export async function proveServer(
   proofs: readonly Proof[],
   { timeoutMs, limit, say = () => {} }: ProofOptions,
 ): Promise<void> {
-  const deadline = flow.clock.ms() + timeoutMs;
   const ask = createAsker(flow, server);
   // The last user in the list is the last to be made.
   let pending = [...proofs].reverse();
   let pods: readonly KubeObject[] | undefined;
   let looks = 0;
-  const attempt = async ({ direction, certificate, ofServer }: Proof, present: readonly KubeObject[]) => {
+  const attempt = async (proof: Proof, present: readonly KubeObject[], deadline: number) => {
+    const { direction, certificate, ofServer } = proof;
     if (present.length === 0) return noReadyPod(server, await apiserverPods(server));
     const key = descriptionKey(direction.server.identity.name);
     const question = {
@@ -82,15 +83,16 @@ export async function proveServer(
     );
     return refusals.find((refusal) => refusal !== undefined);
   };
-  await untilSettled(flow, { deadline, intervalMs: RETRY_INTERVAL_MS, limit }, async (last) => {
+  const looking = { deadline: flow.clock.ms() + timeoutMs, intervalMs: RETRY_INTERVAL_MS, limit };
+  await untilSettled(flow, looking, async (last, deadline) => {
     while (pending.length > 0) {
       const present = pods ?? (await readyPods(server));
       pods = present;
       const [pilot, ...others] = pending as [Proof, ...Proof[]];
-      const first = await attempt(pilot, present);
+      const first = await attempt(pilot, present, deadline);
       const refusals = first
         ? [first]
-        : [undefined, ...(await Promise.all(others.map((proof) => attempt(proof, present))))];
+        : [undefined, ...(await Promise.all(others.map((proof) => attempt(proof, present, deadline))))];
       // Those behind a pilot that was refused have not been tried.
       const tried = pending.slice(0, refusals.length);
       const refused = tried.flatMap((proof, index) => (refusals[index] ? [{ proof, refusal: refusals[index] }] : []));
