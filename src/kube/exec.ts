@@ -15,6 +15,8 @@ export interface ExecOptions {
   signal?: AbortSignal | undefined;
   /** Of stdout and stderr together; more is an error. Default 16 MiB. */
   maxOutputBytes?: number | undefined;
+  /** Told, where it does not end in time, what it has written to stdout by then. */
+  onLate?: ((stdout: string) => void) | undefined;
 }
 
 export interface ExecResult {
@@ -36,7 +38,8 @@ const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
  * `NotFound` (no such pod), `Forbidden` and so on.
  */
 export async function execInPod(transport: Transport, at: Whereabouts, options: ExecOptions): Promise<ExecResult> {
-  const { namespace, pod, container, command, timeoutMs, maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = options;
+  const { namespace, pod, container, command, timeoutMs, onLate } = options;
+  const { maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = options;
   const place = `container ${container} of Pod ${namespace}/${pod}`;
   // As a GET it needs the verb get; from Kubernetes 1.35 on also create, as exec over SPDY always has.
   const action: ApiAction = {
@@ -64,7 +67,14 @@ export async function execInPod(transport: Transport, at: Whereabouts, options: 
 
   try {
     const socket = await transport.openWebSocket({ action, path, signal }, PROTOCOLS);
-    const { status, stdout, stderr } = await outcomeOver(socket, signal, { failed, aborted, maxOutputBytes });
+    const { status, stdout, stderr } = await outcomeOver(socket, signal, {
+      failed,
+      aborted,
+      maxOutputBytes,
+      onAborted: (written) => {
+        if (!own.signal.aborted) onLate?.(written);
+      },
+    });
     const exitCode = exitCodeIn(status);
     if (exitCode === undefined) throw failed(`could not run: ${status.message ?? status.reason ?? 'no reason given'}`);
     return { stdout, stderr, exitCode };
@@ -86,13 +96,15 @@ interface OutcomeOptions {
   failed: (why: string) => MeshctlError;
   aborted: () => MeshctlError;
   maxOutputBytes: number;
+  /** Told what was on stdout by then. */
+  onAborted: (stdout: string) => void;
 }
 
 /** Collects what a command writes, until its status comes. */
 async function outcomeOver(
   socket: WebSocket,
   signal: AbortSignal,
-  { failed, aborted, maxOutputBytes }: OutcomeOptions,
+  { failed, aborted, maxOutputBytes, onAborted }: OutcomeOptions,
 ): Promise<Outcome> {
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
@@ -100,7 +112,10 @@ async function outcomeOver(
   let onAbort: (() => void) | undefined;
   try {
     const status = await new Promise<KubeStatus>((resolve, reject) => {
-      onAbort = () => reject(aborted());
+      onAbort = () => {
+        onAborted(Buffer.concat(stdout).toString('utf8'));
+        reject(aborted());
+      };
       signal.addEventListener('abort', onAbort);
       if (signal.aborted) onAbort();
       socket.on('message', (data: Buffer) => {

@@ -206,6 +206,18 @@ describe('against a scripted server', () => {
     });
   });
 
+  test('what was written is told where a program does not end in time, and not after Ctrl-C', async () => {
+    onSocket = (socket) => socket.send(frame(1, 'half'));
+    const heard: string[] = [];
+    const onLate = (stdout: string) => void heard.push(stdout);
+    await expect(client.exec({ ...EXEC, timeoutMs: 500, onLate })).rejects.toMatchObject({ code: 'Timeout' });
+    expect(heard).toEqual(['half']);
+    const stop = new AbortController();
+    onSocket = (socket) => socket.send(frame(1, 'half'), () => stop.abort());
+    await expect(client.exec({ ...EXEC, signal: stop.signal, onLate })).rejects.toMatchObject({ code: 'Interrupted' });
+    expect(heard).toEqual(['half']);
+  });
+
   test('nor is one that is cut', async () => {
     onSocket = (socket) => socket.terminate();
     await expect(client.exec(EXEC)).rejects.toMatchObject({ code: 'ExecFailed' });

@@ -251,6 +251,32 @@ test.each([
   expect(report.problems.map((problem) => problem.class)).toEqual(healthy ? [] : ['timed-out']);
 });
 
+test('of what a look at all has said by the time that it takes too long nobody is dialled anew', async () => {
+  const names = ['mesh-2', 'mesh-3', 'mesh-4'];
+  const section = (name: string) => DIALLED.stdout.replace('mesh-2', name);
+  // At mesh-3, whose packets are lost, it hung, and what it was about to say of it is cut off.
+  const written = `${section('mesh-2')}\nCluster "mesh-3":\n\n⚙️ Etcd client:\n   ❌ Fai`;
+  const running = async ({ command, onLate }: ExecOptions) => {
+    if (command.join(' ') !== REPLICA_DIALS) return;
+    onLate?.(written);
+    throw new MeshctlError('Timeout', 'it did not end within 10 s');
+  };
+  const { asked, target } = clusterOf({
+    objects: [
+      ...KVSTOREMESH_ON.slice(0, 2),
+      secretObject('cilium-kvstoremesh', Object.fromEntries(names.map((name) => [name, file('192.0.2.2')]))),
+    ],
+    peers: names.map((name) => ({ ...connected, name })),
+    running,
+    dialling: (command) => ({ stdout: section(command.split(' ').at(-1) ?? '') }),
+  });
+  const { report } = await pollStatus(flow, target, options);
+  expect(report.problems.filter(({ component }) => component === 'kvstoremesh')).toEqual([]);
+  expect(asked.filter((command) => command.startsWith(`${REPLICA_DIALS} `))).toEqual(
+    ['mesh-3', 'mesh-4'].map((name) => `${REPLICA_DIALS} ${name}`),
+  );
+});
+
 const broken = (code: MeshctlError['code']) => () => Promise.reject(new MeshctlError(code, 'it broke off'));
 
 test.each<[string, Cluster['dialling'], string | undefined]>([

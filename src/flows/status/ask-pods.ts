@@ -191,8 +191,8 @@ async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<P
       if (!pod.running) throw new MeshctlError('ExecFailed', `pod ${pod.name} is not running`);
       // A Deployment's former pod, in the rollout that brings the program.
       if (!pod.hasProgram) throw new MeshctlError('ExecFailed', `pod ${pod.name} has no container ${of.container}`);
-      const exec: Exec = (command, signal, timeoutMs = Math.max(1, deadline - flow.clock.ms())) =>
-        client.exec({ namespace, pod: pod.name, container: of.container, command, timeoutMs, signal });
+      const exec: Exec = (command, { timeoutMs = Math.max(1, deadline - flow.clock.ms()), ...wait }) =>
+        client.exec({ namespace, pod: pod.name, container: of.container, command, timeoutMs, ...wait });
       const { brokeOff, ...answer } = await askRunning(poll, of, exec);
       const next = brokeOff ? await successorIfKnown(poll, of, pod, deadline) : 'same';
       // Of the one agent that dials for all it is told that it could not, though its node is gone by now.
@@ -224,7 +224,7 @@ async function askRunning(poll: Poll, of: StatusProgram, exec: Exec): Promise<An
   const dialling = linkSignals(flow.signal);
   const pod = { of, exec, signal: dialling.signal };
   try {
-    const saying = exec(of.command, flow.signal);
+    const saying = exec(of.command, { signal: flow.signal });
     const begun = of === REPLICAS && options.redial ? dialAll(pod) : undefined;
     // It may fail while nobody waits for it yet.
     begun?.catch(() => undefined);

@@ -1,13 +1,18 @@
 import pLimit from 'p-limit';
-import type { ExecResult } from '../../kube/exec.ts';
+import type { ExecOptions, ExecResult } from '../../kube/exec.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { FailureReason } from '../../mesh/status/status.ts';
 import { type DialOutcome, dialOutcomes, isTooOld } from '../../mesh/status/troubleshoot.ts';
 import { firstLine } from '../first-line.ts';
 import { type StatusProgram, TROUBLESHOOT_TIMEOUT_MS, TROUBLESHOOTS_AT_A_TIME } from './status-programs.ts';
 
-/** @param timeoutMs default: what is left for the pod's answer */
-export type Exec = (command: readonly string[], signal: AbortSignal, timeoutMs?: number) => Promise<ExecResult>;
+export type Exec = (command: readonly string[], options: ExecWait) => Promise<ExecResult>;
+
+interface ExecWait extends Pick<ExecOptions, 'onLate'> {
+  signal: AbortSignal;
+  /** Default: what is left for the pod's answer. */
+  timeoutMs?: number | undefined;
+}
 
 /** A pod that is to make new connections to its peers. */
 export interface DiallingPod {
@@ -16,8 +21,8 @@ export interface DiallingPod {
   signal: AbortSignal;
 }
 
-/** What a program wrote, or why nothing is heard of it. */
-type Heard = ExecResult | MeshctlError;
+/** What a program wrote, or why it was not heard to its end, and what it had written to stdout by then. */
+type Heard = ExecResult | { failure: MeshctlError; stdout: string };
 
 /** What came of new connections. */
 export interface Dials {
@@ -33,25 +38,29 @@ export function dialAll(pod: DiallingPod): Promise<Heard> {
 }
 
 async function hear({ exec, signal }: DiallingPod, command: readonly string[], timeoutMs?: number): Promise<Heard> {
+  let stdout = '';
+  const onLate = (written: string) => {
+    stdout = written;
+  };
   try {
-    return await exec(command, signal, timeoutMs);
-  } catch (error) {
+    return await exec(command, { signal, timeoutMs, onLate });
+  } catch (failure) {
     signal.throwIfAborted();
-    if (!(error instanceof MeshctlError)) throw error;
-    return error;
+    if (!(failure instanceof MeshctlError)) throw failure;
+    return { failure, stdout };
   }
 }
 
 /**
  * What came of new connections to these peers. Those of which {@link dialAll} says nothing are dialled each by itself: it looks
- * at one after the other, and of one whose packets are lost waits five seconds for each. One of which nothing is heard then
- * either is not called connected.
+ * at one after the other, and at one whose packets are lost for five seconds (`--timeout` of Cilium's troubleshoot), so that two of these
+ * may take its time. One of which nothing is heard then either is not called connected.
  */
 export async function readDials(pod: DiallingPod, heard: Heard, peers: readonly string[]): Promise<Dials> {
-  if (!(heard instanceof MeshctlError) && isTooOld(heard)) return {};
+  if (!('failure' in heard) && isTooOld(heard)) return {};
   const known = outcomesIn(heard);
   const limit = pLimit(TROUBLESHOOTS_AT_A_TIME);
-  let broken: MeshctlError | undefined;
+  let broken: Heard | undefined;
   const outcomes = await Promise.all(
     peers.map(async (peer): Promise<[string, DialOutcome]> => {
       const outcome = known.get(peer);
@@ -59,7 +68,7 @@ export async function readDials(pod: DiallingPod, heard: Heard, peers: readonly 
       const command = [...pod.of.troubleshoot, peer];
       const alone = await limit(() => broken ?? hear(pod, command, TROUBLESHOOT_TIMEOUT_MS));
       // What keeps a pod from being asked about one peer keeps it from being asked about the others.
-      if (alone instanceof MeshctlError && alone.code !== 'Timeout') broken ??= alone;
+      if ('failure' in alone && alone.failure.code !== 'Timeout') broken ??= alone;
       return [peer, outcomesIn(alone).get(peer) ?? unheard(alone, peer, command)];
     }),
   );
@@ -70,15 +79,18 @@ export async function readDials(pod: DiallingPod, heard: Heard, peers: readonly 
 }
 
 function outcomesIn(heard: Heard): Map<string, DialOutcome> {
-  return heard instanceof MeshctlError || heard.exitCode !== 0 ? new Map() : dialOutcomes(heard.stdout);
+  // Where time was up in the middle of a line, that is not what it was to say.
+  if ('failure' in heard) return dialOutcomes(heard.stdout.slice(0, heard.stdout.lastIndexOf('\n') + 1));
+  return heard.exitCode === 0 ? dialOutcomes(heard.stdout) : new Map();
 }
 
 /** What is told of a peer where nobody could say how a new connection to it does. */
 function unheard(heard: Heard, peer: string, command: readonly string[]): DialOutcome {
-  if (heard instanceof MeshctlError) {
-    return heard.code === 'Timeout'
-      ? { class: 'timed-out', message: `no answer to a new connection: ${heard.message}` }
-      : { class: 'agent-unreachable', message: heard.message };
+  if ('failure' in heard) {
+    const { code, message } = heard.failure;
+    return code === 'Timeout'
+      ? { class: 'timed-out', message: `no answer to a new connection: ${message}` }
+      : { class: 'agent-unreachable', message };
   }
   // Of no failure is known.
   if (isTooOld(heard)) return 'works';
