@@ -1,10 +1,11 @@
-import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
+import { errorOfAbort, MeshctlError, mayAnswerLater } from '../mesh/errors.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 import { beingDeleted, isGoing } from '../mesh/plan/going.ts';
 import type { Edit, EditBasis, ReadyWrite, Step } from '../mesh/plan/plan.ts';
 import { changedMeanwhile, isChanged, isGone, isStillSo, withWriter } from './changed-meanwhile.ts';
 import type { ClusterClient } from './client.ts';
 import { equal, mergePatch, overlay } from './merge-patch.ts';
+import { type Outlast, outlasting, WRITE_OUTAGE } from './outlast.ts';
 
 /** One write that was sent. Holds whole objects, secrets among them: never printed. */
 export interface JournalEntry {
@@ -42,6 +43,8 @@ export interface ApplyStepsOptions {
   /** The API server checks everything and stores nothing; the journal stays empty. */
   dryRun?: boolean | undefined;
   signal?: AbortSignal | undefined;
+  /** Told when the API server takes no connection and is waited for, up to a minute; a dry run does not wait. */
+  onOutage?: (() => void) | undefined;
 }
 
 export interface ApplyOutcome {
@@ -53,19 +56,22 @@ export interface ApplyOutcome {
 
 /**
  * Writes the steps of one cluster in their order and stops at the first failure. It does not throw for what the API
- * server or the signal does: the journal of what was written must reach whoever rolls it back.
+ * server or the signal does: the journal of what was written must reach whoever rolls it back. What could not be sent, as while the API
+ * server restarts, is sent once it is back; what may have arrived is not sent again.
  */
 export async function applySteps(
   client: ClusterClient,
   steps: readonly Step[],
-  { materialise, force, dryRun, signal }: ApplyStepsOptions,
+  { materialise, force, dryRun, signal, onOutage }: ApplyStepsOptions,
 ): Promise<ApplyOutcome> {
   const journal: Journal = { cluster: client.context, entries: [] };
+  const patience = { ...WRITE_OUTAGE, onOutage, mayRepeat: wasNotSent };
+  const outlast: Outlast = dryRun ? (attempt) => attempt() : outlasting(client.clock, patience);
   try {
     for (const step of steps) {
       if (step.action === 'keep' || !step.write) continue;
       if (signal?.aborted) throw errorOfAbort(signal);
-      await carryOut(client, step, await materialise(step), journal, { force, dryRun, signal });
+      await carryOut(client, step, await materialise(step), journal, { force, dryRun, signal, outlast });
     }
     return { journal };
   } catch (error) {
@@ -89,6 +95,7 @@ interface SendOptions {
   force?: boolean | undefined;
   dryRun?: boolean | undefined;
   signal?: AbortSignal | undefined;
+  outlast: Outlast;
   onSend?: (() => void) | undefined;
 }
 
@@ -116,13 +123,13 @@ async function carryOut(
     const takesBack = write.method === 'edit' ? write.rollback : undefined;
     const rollback = takesBack && seen && ((now: KubeObject) => takesBack(seen, now));
     try {
-      await record(client, { ref, before: seen, write: sent, rollback }, journal, options);
+      await persistently(options, () => record(client, { ref, before: seen, write: sent, rollback }, journal, options));
       return;
     } catch (error) {
       if (seen && error instanceof MeshctlError && error.code === 'NotFound' && error.hint === undefined)
         throw isGone(client.context, ref);
       if (!isOvertaken(error, write)) throw error;
-      live = await client.get(ref, { signal: options.signal });
+      live = await persistently(options, () => client.get(ref, { signal: options.signal }));
       // Someone else has done it, or an attempt of ours whose answer was lost; that one is in the journal.
       if (seen && isDone(write, live)) return;
       // What an attempt of ours has stored looks the same.
@@ -134,10 +141,16 @@ async function carryOut(
   }
 }
 
+const NEVER = new AbortController().signal;
+
+function persistently<T>({ outlast, signal = NEVER }: SendOptions, attempt: () => Promise<T>): Promise<T> {
+  return outlast(attempt, signal);
+}
+
 /** @throws MeshctlError `Conflict` where what a write was copied from is not so any more */
-async function requireBasis(client: ClusterClient, basis: EditBasis, { signal }: SendOptions): Promise<void> {
+async function requireBasis(client: ClusterClient, basis: EditBasis, options: SendOptions): Promise<void> {
   const ref = refOf(basis.source);
-  const live = await client.get(ref, { signal });
+  const live = await persistently(options, () => client.get(ref, { signal: options.signal }));
   if (!isStillSo(basis, live)) throw isChanged(client.context, ref, basis.source, live);
 }
 
@@ -256,6 +269,11 @@ const NOT_CONNECTED: ReadonlySet<unknown> = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
 ]);
+
+/** Whether a request is sure not to have been sent, and may be later. */
+function wasNotSent(error: MeshctlError): boolean {
+  return error.details.repeated !== true && NOT_CONNECTED.has(error.details.code) && mayAnswerLater(error);
+}
 
 /**
  * Whether the API server itself said no, or was not reached, at the first attempt. Anything else (no answer, a 5xx, a

@@ -1,6 +1,9 @@
 import type { Clock } from '../mesh/clock.ts';
 import { MeshctlError, mayAnswerLater } from '../mesh/errors.ts';
 
+/** An API server that is back by then goes on with what was to be written, or taken back. */
+export const WRITE_OUTAGE = { limitMs: 60_000, everyMs: 2_000 };
+
 export interface Patience {
   /** How long an API server may be away, in milliseconds. Once it has answered, so long again. */
   limitMs: number;
@@ -8,6 +11,8 @@ export interface Patience {
   everyMs: number;
   /** Told when an outage begins. */
   onOutage?: (() => void) | undefined;
+  /** Whether it may be done once more after this; default: {@link mayAnswerLater}. */
+  mayRepeat?: ((error: MeshctlError) => boolean) | undefined;
 }
 
 /** Does something, again and again while nothing answers. Throws what no time mends, and the last failure when the time is over. */
@@ -17,7 +22,10 @@ export type Outlast = <T>(attempt: () => Promise<T>, signal: AbortSignal) => Pro
  * What outlasts an API server that is away: one that restarts, or that another one takes over for, is back soon. All that is done
  * through one of these shares its time, so that for one that does not come back nobody waits longer, however much there is to do.
  */
-export function outlasting(clock: Clock, { limitMs, everyMs, onOutage }: Patience): Outlast {
+export function outlasting(
+  clock: Clock,
+  { limitMs, everyMs, onOutage, mayRepeat = mayAnswerLater }: Patience,
+): Outlast {
   let endMs: number | undefined;
   return async (attempt, signal) => {
     for (;;) {
@@ -27,7 +35,7 @@ export function outlasting(clock: Clock, { limitMs, everyMs, onOutage }: Patienc
         return answer;
       } catch (error) {
         if (signal.aborted) throw error;
-        if (!(error instanceof MeshctlError && mayAnswerLater(error))) {
+        if (!(error instanceof MeshctlError && mayRepeat(error))) {
           endMs = undefined;
           throw error;
         }

@@ -5,7 +5,7 @@ import { type Edit, FIELD_MANAGER } from '../mesh/plan/plan.ts';
 import type { Journal, JournalEntry } from './apply.ts';
 import type { ClusterClient } from './client.ts';
 import { asStored, contains, equal, inversePatch, mergePatch } from './merge-patch.ts';
-import { type Outlast, outlasting } from './outlast.ts';
+import { type Outlast, outlasting, WRITE_OUTAGE } from './outlast.ts';
 import { OwnersNotRestored, restoreOwners } from './rollback-owners.ts';
 
 type RolledBack = 'restored' | 'unchanged' | 'overtaken' | 'may-arrive' | 'left' | 'shared';
@@ -37,9 +37,6 @@ export interface RollbackOptions {
 
 const ROLLBACK_TIMEOUT_MS = 120_000;
 
-/** An API server that is back by then gets back what was lost with it. */
-const OUTAGE = { limitMs: 60_000, everyMs: 2_000 };
-
 /** An object may change between the look and the write; more often than this would be a fight. */
 const MAX_ATTEMPTS = 5;
 
@@ -62,7 +59,7 @@ export async function rollback(
 ): Promise<RollbackResult[]> {
   const results: RollbackResult[] = [];
   let signal = newSignal();
-  const outlast = outlasting(client.clock, { ...OUTAGE, onOutage });
+  const outlast = outlasting(client.clock, { ...WRITE_OUTAGE, onOutage });
   /** Waiting takes nothing of the time that the rest has, also where it was in vain. */
   const untimed = async (wait: (() => Promise<void>) | undefined) => {
     if (!wait) return;

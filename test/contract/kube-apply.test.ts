@@ -1,5 +1,6 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { applySteps, type Journal } from '../../src/kube/apply.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type ApplyStepsOptions, applySteps, type Journal } from '../../src/kube/apply.ts';
+import type { ClusterClient, WriteOptions } from '../../src/kube/client.ts';
 import { rollback } from '../../src/kube/rollback.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
@@ -156,6 +157,78 @@ describe('applySteps', () => {
     const { error } = await run([step('a', { method: 'patch', patch: { data: { a: '3' } }, resourceVersion })]);
     expect(error).toMatchObject({ code: 'Conflict' });
     expect(dataOf('a')).toEqual({ a: '2' });
+  });
+
+  describe('while the API server takes no connection', () => {
+    const steps = (): Record<string, Step> => ({
+      create: step('new', { method: 'create', object: configMap('new', { a: '1' }) }),
+      patch: step('there', { method: 'patch', patch: { data: { a: '2' } } }),
+      apply: step('there', { method: 'apply', object: configMap('there', { a: '2' }), force: true }),
+      delete: step('there', { method: 'delete' }),
+    });
+    type Method = 'create' | 'patch' | 'apply' | 'delete';
+    /** A client to which an attempt goes as these failures say, by their codes, one after the other, before any comes through. */
+    const failing = (method: Method, codes: readonly string[], each = () => {}): ClusterClient => {
+      const left = [...codes];
+      const send = sandbox.client[method] as (...args: unknown[]) => Promise<never>;
+      const sent = async (...args: unknown[]) => {
+        const code = left.shift();
+        if (code === undefined) return send(...args);
+        (args.at(-1) as WriteOptions).onSend?.();
+        each();
+        throw new MeshctlError('ClusterUnreachable', 'no', { details: { code } });
+      };
+      return { ...sandbox.client, clock: woundClock(), [method]: sent };
+    };
+    const applied = async (method: Method, codes: readonly string[], more: Partial<ApplyStepsOptions> = {}) => {
+      sandbox.store.create(configMap('there', { a: '1' }));
+      const client = failing(method, codes);
+      const outcome = await applySteps(client, [steps()[method] as Step], { materialise, ...more });
+      return { ...outcome, tookMs: client.clock.ms() };
+    };
+
+    test.each(['create', 'patch', 'apply', 'delete'] as const)('a %s is sent once it does', async (method) => {
+      const onOutage = vi.fn();
+      const { error, journal } = await applied(method, ['ECONNREFUSED', 'EHOSTUNREACH', 'ECONNREFUSED'], { onOutage });
+      expect(error).toBeUndefined();
+      expect(journal.entries).toMatchObject([{ certain: true }]);
+      expect(onOutage).toHaveBeenCalledTimes(1);
+      expect({ new: dataOf('new'), there: dataOf('there') }).toEqual({
+        new: method === 'create' ? { a: '1' } : undefined,
+        there: method === 'delete' ? undefined : { a: method === 'create' ? '1' : '2' },
+      });
+    });
+
+    test('it is waited for as long as for a rollback, and nothing is to be taken back then', async () => {
+      const { error, journal, tookMs } = await applied('patch', Array(100).fill('ECONNREFUSED'));
+      expect(error).toMatchObject({ code: 'ClusterUnreachable' });
+      expect(journal.entries).toEqual([]);
+      expect(tookMs).toBe(60_000);
+    });
+
+    test.each([
+      ['what may have arrived', ['ECONNRESET']],
+      ['nor what may have at a later attempt', ['ECONNREFUSED', 'ECONNRESET']],
+    ])('%s is not sent again', async (_what, codes) => {
+      const { error, journal } = await applied('patch', codes);
+      expect(error).toMatchObject({ code: 'ClusterUnreachable', details: { code: 'ECONNRESET' } });
+      expect(journal.entries).toMatchObject([{ certain: false }]);
+      expect(dataOf('there')).toEqual({ a: '1' });
+    });
+
+    test('a dry run does not wait', async () => {
+      const { error, tookMs } = await applied('patch', ['ECONNREFUSED'], { dryRun: true });
+      expect({ code: error?.code, tookMs }).toEqual({ code: 'ClusterUnreachable', tookMs: 0 });
+    });
+
+    test('Ctrl-C ends the wait, and nothing is to be taken back', async () => {
+      const stop = new AbortController();
+      sandbox.store.create(configMap('there', { a: '1' }));
+      const client = failing('patch', ['ECONNREFUSED'], () => stop.abort());
+      const outcome = await applySteps(client, [steps().patch as Step], { materialise, signal: stop.signal });
+      expect(outcome.error).toBeInstanceOf(MeshctlError);
+      expect(outcome.journal.entries).toEqual([]);
+    });
   });
 
   test('Ctrl-C lets a write end that is under way, and no further one begins', async () => {

@@ -1,4 +1,4 @@
-import { applySteps, asPlanned } from '../../kube/apply.ts';
+import { asPlanned } from '../../kube/apply.ts';
 import { loadTemplates, templateRefs } from '../../manifests/load.ts';
 import { recordedIdentity } from '../../mesh/apiserver/recorded-identity.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
@@ -25,6 +25,7 @@ import { invitationsEndingWith } from '../invitation/pending.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { tellChanged } from '../write/tell-changed.ts';
+import { writeSteps } from '../write/write-steps.ts';
 import { awaitFormerPodsGone, awaitPodsGone } from './await-pods-gone.ts';
 import { awaitRemoved } from './await-removed.ts';
 
@@ -139,9 +140,8 @@ async function removeAll(
   }
   const { client } = target;
   const remove = async (): Promise<boolean> => {
-    const { error, journal } = await applySteps(client, removals, {
+    const { error, journal } = await writeSteps(flow, client, removals, {
       materialise: asPlanned,
-      signal: flow.signal,
     });
     if (!error) return true;
     if (error.code === 'Conflict' && journal.entries.length === 0 && !isLast) return false;

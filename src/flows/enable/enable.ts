@@ -1,4 +1,4 @@
-import { applySteps, type Journal } from '../../kube/apply.ts';
+import type { Journal } from '../../kube/apply.ts';
 import { loadTemplates } from '../../manifests/load.ts';
 import {
   hostPort,
@@ -32,6 +32,7 @@ import { tellWhatStands } from '../write/roll-back.ts';
 import { requireThere } from '../write/still-standing.ts';
 import { warnOfMovedPods, warnOfMovedPodsAfter, withPodsNow } from '../write/where-pods-are.ts';
 import { relyOn } from '../write/working-run.ts';
+import { writeSteps } from '../write/write-steps.ts';
 import { applyWithMove } from './apply-with-move.ts';
 import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
@@ -279,10 +280,9 @@ async function applyAll(
   const writes = steps.filter(isChange);
   if (writes.length === 0) return;
   const apply = async (): Promise<void> => {
-    const { error, journal } = await applySteps(client, steps, {
+    const { error, journal } = await writeSteps(flow, client, steps, {
       materialise: (step) => materialise(step, authorities, issuingTime(flow)),
       force,
-      signal: flow.signal,
     });
     journals.push(journal);
     if (error) throw withWriteHint(error, forcing?.(client.context));

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { applySteps, asPlanned, type Journal } from '../../kube/apply.ts';
+import { asPlanned, type Journal } from '../../kube/apply.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { noteOfUnmoved, type PeerMove } from '../../mesh/enable/effects/peer-move.ts';
@@ -14,6 +14,7 @@ import { during, type Flow, type Target } from '../flow.ts';
 import { AGENTS, REPLICAS, readAnswer, type StatusProgram } from '../status/status-programs.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
+import { writeSteps } from '../write/write-steps.ts';
 
 const LOOK_INTERVAL_MS = 500;
 const EXECS_AT_A_TIME = 30;
@@ -60,9 +61,8 @@ export async function switchAgents(
 ): Promise<Journal> {
   const { client } = target;
   const write = async (): Promise<Journal> => {
-    const { error, journal } = await applySteps(client, [step], {
+    const { error, journal } = await writeSteps(flow, client, [step], {
       materialise: asPlanned,
-      signal: flow.signal,
     });
     try {
       if (error) throw error;

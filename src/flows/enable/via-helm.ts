@@ -1,6 +1,6 @@
 import { ExecaError, execa } from 'execa';
 import { stringify } from 'yaml';
-import { applySteps, asPlanned, type Journal } from '../../kube/apply.ts';
+import { asPlanned, type Journal } from '../../kube/apply.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { formatVersion } from '../../mesh/cilium/versions/versions.ts';
 import { counted } from '../../mesh/counted.ts';
@@ -18,6 +18,7 @@ import { awaitOwnDrained } from '../connect/await-own-drained.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
+import { writeSteps } from '../write/write-steps.ts';
 import { awaitAddress, awaitRollout } from './await-apiserver.ts';
 import type { EnableDraft, EnableOptions } from './draft-enable.ts';
 
@@ -144,9 +145,8 @@ function usersBesideHelm({ snapshot, install, plan }: EnableDraft): Step[] {
 async function makeUsers(flow: Flow, { client }: Target, draft: EnableDraft): Promise<Journal | undefined> {
   const users = usersBesideHelm(draft);
   if (users.length === 0) return undefined;
-  const { error, journal } = await applySteps(client, users, {
+  const { error, journal } = await writeSteps(flow, client, users, {
     materialise: asPlanned,
-    signal: flow.signal,
   });
   if (!error) return journal;
   tellWhatStands(flow, [journal], error);
@@ -164,9 +164,8 @@ async function giveFields(flow: Flow, { client }: Target, steps: readonly Step[]
       before: await client.get(step.object, { signal: flow.signal }),
     }));
     const there = (await Promise.all(made)).filter(({ before }) => before !== undefined);
-    const { error } = await applySteps(client, there, {
+    const { error } = await writeSteps(flow, client, there, {
       materialise: asPlanned,
-      signal: flow.signal,
     });
     if (error) throw error;
   });

@@ -1,9 +1,10 @@
 import pLimit from 'p-limit';
-import { applySteps, type Journal } from '../../kube/apply.ts';
+import type { Journal } from '../../kube/apply.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { isChange, type ReadyWrite, type Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
+import { writeSteps } from './write-steps.ts';
 
 /**
  * The writes of a run that has several parts, each of which could run for itself: what keeps it takes all of them back when
@@ -67,7 +68,7 @@ export function createClusterWriter(
     ready: (step: Step) => Promise<ReadyWrite>,
     after: (target: Target) => Promise<void>,
   ): Promise<void> {
-    const { journal, error } = await applySteps(target.client, steps, { materialise: ready, signal: flow.signal });
+    const { journal, error } = await writeSteps(flow, target.client, steps, { materialise: ready });
     journals.push(journal);
     if (error) throw error;
     done.push(...steps);
