@@ -10,6 +10,9 @@ import { OwnersNotRestored, restoreOwners } from './rollback-owners.ts';
 
 type RolledBack = 'restored' | 'unchanged' | 'overtaken' | 'may-arrive' | 'left' | 'shared';
 
+/** What others have removed: overtaken, and nothing of what was written is there. */
+const REMOVED = 'removed';
+
 /** What became of one object of a journal. */
 export interface RollbackResult {
   ref: ObjectRef;
@@ -22,6 +25,8 @@ export interface RollbackResult {
    * `error` says why.
    */
   outcome: RolledBack | 'kept' | 'owners' | 'failed';
+  /** Of what is overtaken: others have removed it, so that nothing of what was written is left to be taken back. */
+  removed?: true | undefined;
   error?: MeshctlError | undefined;
 }
 
@@ -76,7 +81,7 @@ export async function rollback(
       await untimed(awaitBefore);
       isAwaited = true;
       const result = await rollBackPersistently(client, entry, signal, outlast).then(
-        (outcome) => ({ outcome }),
+        (outcome) => (outcome === REMOVED ? { outcome: 'overtaken' as const, removed: true as const } : { outcome }),
         (error: unknown) => {
           if (error instanceof OwnersNotRestored) return { outcome: 'owners' as const, error: known(error.reason) };
           throw error;
@@ -122,7 +127,7 @@ async function rollBackPersistently(
   entry: JournalEntry,
   signal: AbortSignal,
   outlast: Outlast,
-): Promise<RolledBack> {
+): Promise<RolledBack | typeof REMOVED> {
   for (let conflicts = 0; ; ) {
     try {
       return await outlast(() => rollBackOnce(client, entry, signal), signal);
@@ -133,7 +138,11 @@ async function rollBackPersistently(
   }
 }
 
-async function rollBackOnce(client: ClusterClient, entry: JournalEntry, signal: AbortSignal): Promise<RolledBack> {
+async function rollBackOnce(
+  client: ClusterClient,
+  entry: JournalEntry,
+  signal: AbortSignal,
+): Promise<RolledBack | typeof REMOVED> {
   const { ref, before, after, certain } = entry;
   const live = await client.get(ref, { signal });
   if (!certain && !before && !live) return 'may-arrive';
@@ -145,7 +154,7 @@ async function rollBackOnce(client: ClusterClient, entry: JournalEntry, signal: 
     if (live) return isOvertaken(entry, live) ? 'overtaken' : 'unchanged';
     return before !== undefined && (await recreate(client, before, signal)) ? 'restored' : 'unchanged';
   }
-  if (!live) return before && certain ? 'overtaken' : 'unchanged';
+  if (!live) return before && certain ? REMOVED : 'unchanged';
   // What was sent and not answered is known without what the API server has filled in.
   const stored = certain ? after : (asStored(after, live) as KubeObject);
   if (isAnother(live, entry, stored)) return !certain && !before ? 'left' : replacedBy(entry, live);

@@ -58,6 +58,11 @@ function namesIn(field: 'peers' | 'parts', said: unknown): Pick<WorkingRun, 'pee
   return Array.isArray(said) ? { [field]: said.filter((peer) => typeof peer === 'string') } : {};
 }
 
+/** Who has changed something there, as the subject of a clause. */
+export function whoElse(run: Pick<WorkingRun, 'command' | 'host'> | undefined): string {
+  return run ? `another run, ${run.command} on ${run.host},` : 'someone else';
+}
+
 /** Whether what a run does in a cluster may be what another one stands on. @param peers that the other one is about; absent: all */
 export function concernsPeers(
   { peers: own }: Pick<WorkingRun, 'peers'>,

@@ -1,11 +1,9 @@
 import { EtcdReadError } from '../../etcd/read-error.ts';
-import { replicasOf } from '../../mesh/apiserver/deployment.ts';
-import { noReplicas } from '../../mesh/connect/provable.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
-import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { apiserverPods, askPod, descriptionKey, readyPods, untilSettled } from '../etcd/ask-etcd.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { noReadyPod } from '../etcd/prove.ts';
+import { settledIdle } from '../etcd/settled-refusal.ts';
 import type { Flow, Target } from '../flow.ts';
 
 const LOOK_INTERVAL_MS = 500;
@@ -25,15 +23,13 @@ export async function requireProvable(
   { credential, cluster, timeoutMs }: { credential: ClientCertificate; cluster: string; timeoutMs: number },
   say: (clause: string) => void = () => {},
 ): Promise<void> {
-  const { client, namespace } = server;
-  const deployment = await client.get(apiserverDeploymentRef(namespace));
-  if (deployment && replicasOf(deployment) === 0) {
-    throw noReplicas({ context: client.context, namespace }, deployment);
-  }
+  const { client } = server;
   const deadline = flow.clock.ms() + timeoutMs;
   const question = { credential, key: descriptionKey(cluster), deadline };
   await untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
     const [pod] = await readyPods(server);
+    const idle = pod ? undefined : await settledIdle(flow, server, [cluster]);
+    if (idle) throw idle;
     const trouble = pod
       ? unaskedIn(await askPod(flow, server, pod, question), client.context)
       : noReadyPod(server, await apiserverPods(server));

@@ -22,7 +22,9 @@ import { restartWorkloads, type WorkloadsPlace } from '../../mesh/objects/restar
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/users/remote-users.ts';
+import { whoElse } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
+import { contraryRun } from '../write/contrary-run.ts';
 import { readClusterConfigs } from './read-own-keys.ts';
 
 interface Words {
@@ -170,11 +172,14 @@ export async function explainRefusal(
   if (reason !== 'permission-denied' || user === SHARED_USER) return last;
   const configMap = await server.client.get(configMapRef(server.namespace, REMOTE_USERS_CONFIGMAP));
   const role = configMap && userRole(configMap, user);
-  const hint = () => usersAdvice(direction, configMap);
+  const by = role === undefined ? await contraryRun(flow, server, [direction.client.identity.name]) : undefined;
+  const hint = () => (by ? SAME_AGAIN : usersAdvice(direction, configMap));
   if (role === undefined) {
     const says = configMap
-      ? `someone has removed the user from ConfigMap ${REMOTE_USERS_CONFIGMAP} again`
-      : `there is no ConfigMap ${REMOTE_USERS_CONFIGMAP} from which its clustermesh-apiserver would create the user`;
+      ? `${by ? whoElse(by) : 'someone'} has removed the user from ConfigMap ${REMOTE_USERS_CONFIGMAP} again`
+      : by
+        ? `${whoElse(by)} has removed the ConfigMap ${REMOTE_USERS_CONFIGMAP} with its user`
+        : `there is no ConfigMap ${REMOTE_USERS_CONFIGMAP} from which its clustermesh-apiserver would create the user`;
     return refusal(direction, 'user-missing', { says, hint }, last);
   }
   if (role !== REMOTE_ROLE) {
@@ -183,6 +188,9 @@ export async function explainRefusal(
   }
   return last;
 }
+
+/** Its plan goes by what the other one has left: it says whom to enable first. */
+const SAME_AGAIN = 'Wait until it has ended, then run the same command again if they are to be connected all the same.';
 
 /** Where the users of a cluster are to be named. */
 function usersAdvice({ client, server }: Direction, configMap: KubeObject | undefined): string {

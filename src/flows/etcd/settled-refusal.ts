@@ -1,8 +1,9 @@
 import { EtcdReadError, type EtcdSeen } from '../../etcd/read-error.ts';
-import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
+import { isRolledOut, replicasOf } from '../../mesh/apiserver/deployment.ts';
 import { coversHost } from '../../mesh/certificates/cluster-certificates.ts';
 import { reissueAdvice } from '../../mesh/certificates/reissue.ts';
 import { type Direction, dialledHosts } from '../../mesh/connect/direction.ts';
+import { noReplicas, serverRemoved } from '../../mesh/connect/provable.ts';
 import { capital } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
@@ -21,9 +22,12 @@ import { startedAt } from '../../mesh/objects/pods.ts';
 import { restartWorkloads } from '../../mesh/objects/restart.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { userRole } from '../../mesh/peers/users/remote-users.ts';
+import { isGoing } from '../../mesh/plan/going.ts';
 import { TLS_KEYS } from '../../mesh/plan/plan.ts';
 import { readBundle } from '../../pki/read.ts';
 import type { Flow, Target } from '../flow.ts';
+import { orWithout } from '../where-it-succeeds.ts';
+import { contraryRun } from '../write/contrary-run.ts';
 import { explainRefusal } from './refusal.ts';
 
 /** Told by {@link explainRefusal}: the list of users itself says so, and whoever waits for it waits in vain. */
@@ -33,7 +37,8 @@ const BY_THE_LIST: ReadonlySet<unknown> = new Set(['user-missing', 'role-wrong']
  * A refusal that no waiting changes, told exactly; undefined for one that may pass. What is mounted follows its Secret or
  * ConfigMap within minutes (kubelet), and the users within seconds of that. So only what is so by the objects themselves is
  * settled: the certificate that etcd shows is the Secret's and lacks a name, the list does not have the user, or has had it
- * since long before, or what runs has from its start what does not fit (its name, its CA), and no rollout is under way.
+ * since long before, or what runs has from its start what does not fit (its name, its CA), and no rollout is under way. So is that no
+ * pod is wanted any more.
  * @param pods that were asked
  */
 export async function settledRefusal(
@@ -46,6 +51,7 @@ export async function settledRefusal(
   const { cause } = refusal;
   const seen = cause instanceof EtcdReadError ? cause.seen : {};
   const { reason } = refusal.details;
+  if (reason === 'no-ready-pod') return settledIdle(flow, server, [direction.client.identity.name]);
   if (reason === 'tls-name') return settledNames(server, direction, refusal, seen);
   // Who only hangs up may have been about to end.
   const isFinal = reason === 'tls-client-rejected' && seen.alert !== undefined;
@@ -55,6 +61,24 @@ export async function settledRefusal(
   const isSinceItsStart = isFinal || told.details.reason === 'wrong-cluster-name';
   if (isSinceItsStart) return (await isSettled(server)) ? told : undefined;
   return reason === 'permission-denied' ? userNotMade(flow, server, direction, refusal, pods) : undefined;
+}
+
+/**
+ * Why no pod that is not there is to be waited for: the clustermesh-apiserver has been removed, or scaled to 0.
+ * @param peers names of those that are to be let in
+ */
+export async function settledIdle(
+  flow: Pick<Flow, 'signal'>,
+  server: Target,
+  peers: readonly string[],
+): Promise<MeshctlError | undefined> {
+  const { client, namespace } = server;
+  const place = { context: client.context, namespace };
+  const reading = client.get(apiserverDeploymentRef(namespace));
+  const deployment = await orWithout<KubeObject | 'unread' | undefined>(flow, reading, 'unread');
+  if (deployment === 'unread') return undefined;
+  if (!deployment || isGoing(deployment)) return serverRemoved(place, await contraryRun(flow, server, peers));
+  return replicasOf(deployment) === 0 ? noReplicas(place, deployment) : undefined;
 }
 
 /** Where list and pods are as they were for longer than a kubelet takes, the apiserver container has had its time. */

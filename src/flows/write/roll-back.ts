@@ -125,7 +125,7 @@ async function rollBackCluster(
   flow: Flow,
   target: Target,
   journal: Journal,
-  { mounted, mend }: ClusterRollbackOptions,
+  { mounted, mend, resumes }: ClusterRollbackOptions,
 ): Promise<ClusterRollback> {
   const { context } = target.client;
   const task = flow.progress.start(`${context}: rolling back ${countOf(journal)}`);
@@ -160,10 +160,13 @@ async function rollBackCluster(
     flow.progress.warn(`context "${context}": ${foreignFields(ref, error)} → ${lookAtOwners(context, ref)}`);
   }
   const overtaken = named('overtaken');
+  const areGone = undone.every(({ outcome, removed }) => outcome !== 'overtaken' || removed);
+  // What others have removed need not be taken back.
+  const afterwards = areGone && resumes?.(context) === false ? undefined : command;
   if (overtaken && !failed) {
-    const way = command ? ` → see what others do there, then: ${command}` : '';
+    const way = afterwards ? ` → see what others do there, then: ${afterwards}` : '';
     flow.progress.warn(
-      `context "${context}": others have changed ${overtaken} meanwhile, so they are not restored${way}`,
+      `context "${context}": others have ${areGone ? 'removed' : 'changed'} ${overtaken} meanwhile, so they are not restored${way}`,
     );
   }
   const kept = undone.filter(({ outcome }) => outcome === 'kept');
@@ -175,7 +178,8 @@ async function rollBackCluster(
   ];
   if (stays.length > 0 && !failed) {
     task.fail(`${context}: is not as before: ${stays.join('; ')}`);
-    return { context, outcome: 'incomplete', objects, ...(command ? { mend: command } : {}) };
+    const mended = kept.length > 0 ? command : afterwards;
+    return { context, outcome: 'incomplete', objects, ...(mended ? { mend: mended } : {}) };
   }
   if (!failed) {
     const shared = named('shared');

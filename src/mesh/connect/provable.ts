@@ -6,7 +6,7 @@ import { coversHost, validityFault } from '../certificates/cluster-certificates.
 import { reissueAdvice } from '../certificates/reissue.ts';
 import { isSameKey, trustedBy } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { describeCommand } from '../command-line.ts';
+import { describeCommand, meshctlCommand } from '../command-line.ts';
 import { capital } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
@@ -19,6 +19,7 @@ import {
 } from '../objects/names.ts';
 import type { Step } from '../plan/plan.ts';
 import { trustInRotation } from '../rotation/unfinished-rotation.ts';
+import { type WorkingRun, whoElse } from '../working-runs.ts';
 import { type Direction, dialledHosts } from './direction.ts';
 
 /**
@@ -61,6 +62,23 @@ export function noReplicas(
     'CredentialRefused',
     `context "${context}": no clustermesh-apiserver pod is ready: its Deployment is scaled to 0`,
     { hint: scaleUpCommand({ context, namespace }, deployment), details: { context, reason: 'no-replicas' } },
+  );
+}
+
+/**
+ * Why nothing is to be waited for where the clustermesh-apiserver has gone, or is going, since it was planned to let peers in by it.
+ * @param by the run that takes it away, where one is known to be at work
+ */
+export function serverRemoved(
+  { context }: Pick<ClusterSnapshot, 'context'>,
+  by: Pick<WorkingRun, 'command' | 'host'> | undefined,
+): MeshctlError {
+  const enable = meshctlCommand('clustermesh enable', { context });
+  const wanted = `${by ? 'Wait until it has ended. ' : ''}If the cluster is to be connected all the same, enable it, then run the same command again: ${enable}`;
+  return new MeshctlError(
+    'Conflict',
+    `context "${context}": ${whoElse(by)} has removed its clustermesh-apiserver meanwhile, so no peer can be let in there`,
+    { hint: wanted, details: { context, reason: 'apiserver-removed', stop: true } },
   );
 }
 

@@ -1,0 +1,24 @@
+import { isAlive } from '../../mesh/hold.ts';
+import { applyLeaseRef } from '../../mesh/objects/names.ts';
+import { concernsPeers, markedRuns, type WorkingRun, writesWhat } from '../../mesh/working-runs.ts';
+import type { Flow, Target } from '../flow.ts';
+import { hasEnded } from '../own-process.ts';
+import { orWithout } from '../where-it-succeeds.ts';
+
+/**
+ * A run that is at work in a cluster and takes away what another one wants there, so that waiting for it is in vain: a disable of the
+ * cluster itself, or one that is about these peers. Where marks cannot be read, none is known.
+ * @param peers names
+ */
+export async function contraryRun(
+  flow: Pick<Flow, 'signal'>,
+  { client, namespace }: Target,
+  peers: readonly string[],
+): Promise<WorkingRun | undefined> {
+  const lease = await orWithout(flow, client.get(applyLeaseRef(namespace)), undefined);
+  return markedRuns(lease).find((one) => {
+    const isOfCluster = one.command === 'disable' && one.peers?.length === 0;
+    const isContrary = isOfCluster || (concernsPeers(one, peers) && !writesWhat(one, 'there', peers));
+    return isContrary && isAlive(one, client.now()) && !hasEnded(one);
+  });
+}
