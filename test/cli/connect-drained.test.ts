@@ -18,7 +18,7 @@ const HOUR_MS = 3_600_000;
 const PAIR = ['mesh-1', 'mesh-2'];
 
 /** A clock on which looks for what takes minutes follow each other at once. @param onLook is done at the first of these waits */
-function hastyClock(onLook?: () => void): Clock {
+function hastyClock(onLook?: () => unknown): Clock {
   const clock = briskClock();
   let aheadMs = 0;
   return {
@@ -26,8 +26,9 @@ function hastyClock(onLook?: () => void): Clock {
     async sleep(ms, signal) {
       // Proofs are tried again sooner.
       if (ms < 2_000) return clock.sleep(ms, signal);
-      if (aheadMs === 0) onLook?.();
+      const isFirst = aheadMs === 0;
       aheadMs += ms;
+      if (isFirst) await onLook?.();
       return clock.sleep(50, signal);
     },
   };
@@ -67,6 +68,24 @@ it('a cluster that left and comes back dials its peer when that one can take it 
   expect(result.stderr).toContain('Former peers can be taken up again');
   expect(result.stderr).not.toContain('get no answer');
   await untilHealthy(clusters, PAIR);
+});
+
+it('a connect that waits for it ends where the pair is parted again meanwhile, and no one has dialled', async () => {
+  await rejoining();
+  const parting = ['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
+  const written: string[] = [];
+  clusters.fault = async ({ verb, name, context }) => {
+    if (verb === 'patch' && name === 'cilium-kvstoremesh') written.push(context);
+    return undefined;
+  };
+  const atFirstLook = () => clusters.meshctl.ok(parting);
+  const { exitCode, stderr } = await clusters.meshctl(connect('mesh-1', 'mesh-2'), { clock: hastyClock(atFirstLook) });
+  expect(exitCode, stderr).toBe(1);
+  expect(stderr.replaceAll(/\s+/g, ' ')).toMatch(
+    /user remote-mesh-2 in ConfigMap \S+; context "mesh-2": user remote-mesh-1 in ConfigMap \S+: someone else has removed it meanwhile/,
+  );
+  expect(written).toEqual([]);
+  expect(PAIR.map(dialled)).toEqual([[], []]);
 });
 
 it('and where that takes too long, the result says which requests fail until then', async () => {

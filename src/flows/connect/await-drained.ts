@@ -8,6 +8,7 @@ import { kvstoremeshDials } from '../../mesh/peers/peers.ts';
 import { readyPods, untilSettled } from '../etcd/ask-etcd.ts';
 import { readOwnKeys } from '../etcd/read-own-keys.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { requireServed } from '../write/still-standing.ts';
 
 /** Between looks for what takes minutes. */
 export const LOOK_INTERVAL_MS = 2_000;
@@ -84,6 +85,7 @@ export function drainingNotes({ alone, mutual }: HeldPeers, isPlanOnly: boolean)
  * pods that have no way back to it. Where both hold on to each other, nothing is waited for.
  * @param planned who was held when it was planned; absent: nobody has looked
  * @returns what could not be waited for, as warnings
+ * @throws MeshctlError `Conflict` where the clusters are parted again meanwhile: nobody is to dial then
  */
 export async function awaitDrained(
   flow: Flow,
@@ -107,6 +109,7 @@ export async function awaitDrained(
     },
     () =>
       untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
+        await requireServed(flow, targets, between(alone, directions), parallel);
         const still = await lookAmong(flow, targets, alone, parallel);
         return last || still.length === 0 ? still : undefined;
       }),
@@ -118,6 +121,13 @@ export async function awaitDrained(
     }),
     ...mutualNotes(mutual),
   ];
+}
+
+/** The directions between clusters of which one holds on to the other. */
+function between(held: readonly Held[], directions: readonly Direction[]): Direction[] {
+  return directions.filter(({ client, server }) =>
+    held.some(({ holder, peer }) => [holder, peer].includes(client) && [holder, peer].includes(server)),
+  );
 }
 
 /** How long KVStoreMesh takes for it, as a clause. */

@@ -23,7 +23,8 @@ export function replacesApiserver({ context, namespace }: ClusterSnapshot, steps
  * One that was disconnected and connected again within three minutes still lets go of such a peer, as the peer mostly does of this
  * cluster, and until then neither uses the other. A new pod holds on to nothing and takes the peer up at once: requests would go to pods
  * of the peer that have no way back before it is through with its own. Where an etcd cannot be asked, nothing is known, and nothing waited for.
- * @param peers who is to be dialled; default: by the files that are there
+ * @param options.peers who is to be dialled; default: by the files that are there
+ * @param options.look each time that it looks: throws where there is nothing to be waited for any more
  * @returns undefined where nothing was to be waited for; else what is still held at the end, as a warning to be given
  */
 export async function awaitOwnDrained(
@@ -31,7 +32,10 @@ export async function awaitOwnDrained(
   target: Target,
   snapshot: ClusterSnapshot,
   waitMs: number,
-  peers: readonly string[] = configuredPeers(snapshot),
+  {
+    peers = configuredPeers(snapshot),
+    look = async () => {},
+  }: { peers?: readonly string[]; look?: () => Promise<void> } = {},
 ): Promise<string[] | undefined> {
   if (peers.length === 0 || !kvstoremeshDials(snapshot)) return undefined;
   const held = await orWithout(flow, drainedPeers(flow, target, snapshot, peers), undefined);
@@ -48,6 +52,7 @@ export async function awaitOwnDrained(
     },
     () =>
       untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
+        await look();
         const still = await drainedPeers(flow, target, snapshot, held);
         return last ? (still ?? held) : still?.length === 0 ? still : undefined;
       }),

@@ -22,7 +22,7 @@ import { materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { spareOthers } from '../write/spare-others.ts';
-import { requireStanding } from '../write/still-standing.ts';
+import { requireServed, requireStanding } from '../write/still-standing.ts';
 import { warnOfMovedPods } from '../write/where-pods-are.ts';
 import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
 import { awaitDrained, DRAINED_WITHIN_MS } from './await-drained.ts';
@@ -172,7 +172,7 @@ async function carryOut(
       own: account?.run ?? working?.run,
       peersOf: peersByDirections(directions),
     });
-    await requireStanding(targets, directions, options.parallel);
+    await requireStanding(flow, targets, directions, options.parallel);
     const switched = await warnOfSwitched(flow, prepared, options.parallel);
     switched.push(...(await warnOfMovedPods(flow, targets, prepared.effects)));
     return { steps: writer.steps, held, switched };
@@ -215,7 +215,9 @@ async function awaitWhereReplaced(
       .filter(({ client }) => client.snapshot === snapshot)
       .map(({ server }) => server.identity.name);
     const peers = [...new Set([...configuredPeers(snapshot), ...begun])];
-    return [limit(() => awaitOwnDrained(flow, target, snapshot, DRAINED_WITHIN_MS, peers))];
+    const own = directions.filter(({ client, server }) => [client.snapshot, server.snapshot].includes(snapshot));
+    const look = () => requireServed(flow, targets, own, parallel);
+    return [limit(() => awaitOwnDrained(flow, target, snapshot, DRAINED_WITHIN_MS, { peers, look }))];
   });
   return (await Promise.all(waits)).flatMap((warnings) => warnings ?? []);
 }

@@ -219,7 +219,7 @@ async function relyOnKept(
   for (const { member, draft } of kept) {
     if (shared.includes(member.target.client.context)) await requireThere(member.target, draft.plan.steps);
   }
-  if (!isConnected) await requireStanding(targets, connections.now.directions, parallel);
+  if (!isConnected) await requireStanding(flow, targets, connections.now.directions, parallel);
 }
 
 /** All in parallel; when one fails, the others stop, since nothing of it is to stand. What went wrong in them as well is said. */

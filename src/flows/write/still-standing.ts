@@ -19,39 +19,80 @@ import { ownUser, PEER_SECRETS } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/users/remote-users.ts';
 import { isGoing } from '../../mesh/plan/going.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import type { Target } from '../flow.ts';
+import { whoElse } from '../../mesh/working-runs.ts';
+import type { Flow, Target } from '../flow.ts';
+import { contraryRun } from './contrary-run.ts';
 
 /**
  * Looks once more at what makes clusters let each other in and dial. Two runs at once may share it: one finds there what
  * the other wrote, keeps it, and would be left without when the other takes its own work back.
  * @param parallel clusters at a time
- * @throws MeshctlError `Conflict`, naming what has gone
+ * @throws MeshctlError `Conflict`, naming what has gone, and the run that has removed it where that one is at work
  */
-export async function requireStanding(
+export function requireStanding(
+  flow: Flow,
   targets: readonly Target[],
   directions: readonly Direction[],
   parallel: number,
 ): Promise<void> {
+  return requireNothingMissing(flow, targets, directions, parallel, async (target, { incoming, outgoing }) => [
+    ...(await missingUsers(target, incoming)),
+    ...(await missingFiles(target, outgoing)),
+  ]);
+}
+
+/** The same before anybody dials: whether clusters still let those in who are to. */
+export function requireServed(
+  flow: Flow,
+  targets: readonly Target[],
+  directions: readonly Direction[],
+  parallel: number,
+): Promise<void> {
+  return requireNothingMissing(flow, targets, directions, parallel, (target, { incoming }) =>
+    missingUsers(target, incoming),
+  );
+}
+
+/** The directions in which a cluster is dialled, and those in which it dials. */
+interface OwnDirections {
+  incoming: readonly Direction[];
+  outgoing: readonly Direction[];
+}
+
+async function requireNothingMissing(
+  flow: Flow,
+  targets: readonly Target[],
+  directions: readonly Direction[],
+  parallel: number,
+  missingIn: (target: Target, own: OwnDirections) => Promise<string[]>,
+): Promise<void> {
   const limit = pLimit(parallel);
   const clients = groupBy(directions, ({ client }) => client.snapshot.context);
   const servers = groupBy(directions, ({ server }) => server.snapshot.context);
-  const gone = await Promise.all(
-    targets.map((target) =>
-      limit(async () => {
-        const { context } = target.client;
-        const missing = [
-          ...(await missingUsers(target, servers.get(context) ?? [])),
-          ...(await missingFiles(target, clients.get(context) ?? [])),
-        ];
-        return missing.length > 0 ? [`context "${context}": ${missing.join(', ')}`] : [];
-      }),
-    ),
+  const looks = targets.map((target) =>
+    limit(async () => {
+      const { context } = target.client;
+      const [incoming, outgoing] = [servers.get(context) ?? [], clients.get(context) ?? []];
+      const missing = await missingIn(target, { incoming, outgoing });
+      if (missing.length === 0) return [];
+      const peers = [...incoming.map(({ client }) => client), ...outgoing.map(({ server }) => server)];
+      const by = await contraryRun(
+        flow,
+        target,
+        peers.map(({ identity }) => identity.name),
+      );
+      return [{ says: `context "${context}": ${missing.join(', ')}`, by }];
+    }),
   );
-  const [first, ...others] = gone.flat();
-  if (first === undefined) return;
-  throw new MeshctlError('Conflict', `${[first, ...others].join('; ')}: someone else has removed it meanwhile`, {
-    hint: 'Find out who else changes these clusters, then run the same command again.',
-    details: { missing: [first, ...others] },
+  const gone = (await Promise.all(looks)).flat();
+  if (gone.length === 0) return;
+  const by = gone.find((one) => one.by)?.by;
+  const missing = gone.map(({ says }) => says);
+  throw new MeshctlError('Conflict', `${missing.join('; ')}: ${whoElse(by)} has removed it meanwhile`, {
+    hint: by
+      ? 'Wait until it has ended, then run the same command again if they are to be connected all the same.'
+      : 'Find out who else changes these clusters, then run the same command again.',
+    details: { missing },
   });
 }
 
