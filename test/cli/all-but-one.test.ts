@@ -129,6 +129,29 @@ it('disable goes on without one in which nothing may be removed once it is said 
   expect({ written: written(), enabled: enabled() }).toEqual({ written: ['mesh-1', 'mesh-2'], enabled: ['mesh-3'] });
 });
 
+it('disable goes on without one that does not answer, and dials those that leave, once it is said that it is to be left so', async () => {
+  await startMesh(3);
+  clusters.requests.length = 0;
+  clusters.fault = async ({ context, user }) =>
+    context === 'mesh-3' && !user.startsWith('system:serviceaccount:') ? 'drop' : undefined;
+  const line = [...DISABLE, '--request-timeout', '2s'];
+  for (const choice of [['--yes'], ['--disconnect', '--yes'], ['--dry-run'], ['--yes', '--dry-run']]) {
+    const refused = await clusters.meshctl([...line, ...choice]);
+    expect(refused.exitCode, refused.stderr).toBe(3);
+    const says = refused.stderr.replaceAll(/\s+/g, ' ');
+    expect(says).toContain('"mesh-3" may be the cluster of context "mesh-3", which does not answer');
+    expect(says).toMatch(/leave peers alone: meshctl clustermesh disable [^→]*--disconnect=false --yes/);
+    expect(written()).toEqual([]);
+  }
+  const asked = await clusters.meshctl(line, { answers: ['n'] });
+  expect(asked.exitCode).toBe(1);
+  expect(asked.stderr).toMatch(/"mesh-3" still dials "mesh-1", unless it is gone, .*\[y\/N\]/s);
+  expect(written()).toEqual([]);
+  const left = await clusters.meshctl([...line, '--disconnect=false', '--yes']);
+  expect(left.exitCode, left.stderr).toBe(3);
+  expect({ written: written(), enabled: enabled() }).toEqual({ written: ['mesh-1', 'mesh-2'], enabled: ['mesh-3'] });
+});
+
 it.each([[[]], [['--disconnect=false']], [['--disconnect']]])(
   'disable tries each write once before it begins, with %j',
   async (choice) => {

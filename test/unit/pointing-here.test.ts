@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import {
   type LeftBehind,
-  outOfReach,
   requireChoiceFor,
   requireContextsFor,
   standingWords,
@@ -81,16 +80,6 @@ it.each<[what: string, beyond: string[], silent: string[], hint: string]>([
   expect(() => requireContextsFor([leaving], choices)).toThrow(
     expect.objectContaining({ message, hint: expect.stringContaining(`${ways}; or if gone, forget `) }),
   );
-});
-
-it.each<[what: string, peers: string[], silent: string[], all: boolean, left: string[]]>([
-  ['a context does not answer that is none of --all', ['b'], ['x'], false, ['b']],
-  ['as many contexts of --all do not answer', ['b'], ['x'], true, []],
-  ['fewer of them do not', ['b', 'c'], ['x'], true, ['b', 'c']],
-  ['another owner has it', ['b', 'theirs'], ['x', 'y'], true, ['theirs']],
-  ['all of them answer', ['b'], [], true, ['b']],
-])('a peer is out of reach where %s', (_what, peers, silent, all, left) => {
-  expect(outOfReach(peers, { ofOthers: ['theirs'], silent: unanswered(silent), all })).toEqual(left);
 });
 
 const left = (name: string, ...standing: LeftBehind['standing']): LeftBehind => ({

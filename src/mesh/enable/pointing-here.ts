@@ -26,19 +26,6 @@ export interface LeavingName {
 }
 
 /**
- * Of peers that dial a cluster as far as is known, and to which no context leads that answers: those of which it has to be said what
- * becomes of them. With `--all`, contexts that do not answer are done without, each of which may be one of them, and would go too; but
- * no more of them than there are such contexts, and no cluster of another owner.
- */
-export function outOfReach(
-  peers: readonly string[],
-  { ofOthers, silent, all }: Pick<LeavingName, 'ofOthers' | 'silent'> & { all: boolean },
-): string[] {
-  const theirs = peers.filter((peer) => ofOthers.includes(peer));
-  return all && peers.length - theirs.length <= silent.length ? theirs : [...peers];
-}
-
-/**
  * Who dials a cluster that is gone keeps its backends and sends requests to them, which nobody answers: that is not what --yes agrees
  * to.
  * @throws MeshctlError `Usage`, with the choices that there are

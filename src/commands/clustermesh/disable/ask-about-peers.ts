@@ -1,6 +1,6 @@
 import type { LeavingCluster, LeavingPeers } from '../../../flows/enable/leave-mesh.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
-import { type LeavingName, outOfReach, type StandingPeer } from '../../../mesh/enable/pointing-here.ts';
+import type { LeavingName, StandingPeer } from '../../../mesh/enable/pointing-here.ts';
 import type { MeshctlError } from '../../../mesh/errors.ts';
 import { holdOn } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeersNamesake } from '../../../mesh/peers/namesakes.ts';
@@ -82,12 +82,13 @@ export async function askAboutPeers(
   const holding = staying.filter((peer) => holdOf(peer) !== undefined);
   const canTell = (peer: string) => known.has(peer) && !unable.includes(known.get(peer) ?? '');
   const reached = (peers: readonly string[]) => peers.filter(canTell);
-  const unread = dialling.filter((peer) => !known.has(peer));
+  const beyond = dialling.filter((peer) => !known.has(peer));
   const { ofOthers } = draft;
-  const beyond = outOfReach(unread, { ofOthers, silent: unanswering, all: flags.all });
   const refused = await refusalBy(() => {
-    if (flags.all || flags.disconnect !== undefined || !isUnasked(context, flags)) return;
-    requireAnswers(staying, { ...contexts, doubts: [] }, `Or leave peers alone: ${leave}`);
+    if (flags.disconnect === false || !isUnasked(context, flags)) return;
+    // Of another owner's cluster no context is to be had, were it one that answers.
+    const ours = beyond.filter((peer) => !ofOthers.includes(peer));
+    requireAnswers(ours, { ...contexts, doubts: [] }, `Or leave peers alone: ${leave}`);
   });
   if (refused && !dryRunOf(flags)) throw refused;
   const told = [...known].flatMap(([peer, there]) => (canTell(peer) && !isOfNamesake(peer) ? [there] : []));

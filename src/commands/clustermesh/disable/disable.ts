@@ -21,7 +21,12 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { contextList, meshctlCommand } from '../../../mesh/command-line.ts';
-import { type LeavingName, type LeftBehind, standingWords } from '../../../mesh/enable/pointing-here.ts';
+import {
+  type LeavingName,
+  type LeftBehind,
+  type StandingPeer,
+  standingWords,
+} from '../../../mesh/enable/pointing-here.ts';
 import { exitOf, type MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { hasServed } from '../../../mesh/peers/concerned-peers.ts';
 import { peersAmong } from '../../../mesh/peers/namesakes.ts';
@@ -83,8 +88,11 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
     if (refused && !dryRunOf(flags)) throw refused;
     // What is yet to be chosen for them is said with the choices that there are.
     const isChosen = !unsaid || flags.disconnect !== undefined;
+    // Of those to which no context leads there is none: whoever is asked hears of them now.
+    const isAsked = !isUnasked(context, flags) && dryRunOf(flags) === undefined;
+    const isTold = ({ dials, context: where }: StandingPeer) => isChosen || !dials || (isAsked && where === undefined);
     const standing = (of: readonly Leaver[]) => [
-      ...standingWords(of.map((one) => leftBehind(one, isChosen))),
+      ...standingWords(of.map((one) => leftBehind(one, isTold))),
       ...new Set(of.flatMap(({ grants }) => grants)),
     ];
     // With --yes nobody reads it first, and until a cluster is gone what is said would cut connections that work.
@@ -136,9 +144,11 @@ function withPeersAmong<T extends Pick<LeavingCluster, 'draft'>>(one: T, all: re
   return { ...one, draft: { ...one.draft, peers: peersAmong(one.draft.snapshot, all) } };
 }
 
-function leftBehind({ target, draft: { name, ofOthers }, standing }: Leaver, isChosen: boolean): LeftBehind {
-  const told = standing.filter(({ dials }) => isChosen || !dials);
-  return { context: target.client.context, name, standing: told, ofOthers };
+function leftBehind(
+  { target, draft: { name, ofOthers }, standing }: Leaver,
+  isTold: (peer: StandingPeer) => boolean,
+): LeftBehind {
+  return { context: target.client.context, name, standing: standing.filter(isTold), ofOthers };
 }
 
 function namesOf({ target, draft: { name }, dialling, beyond, ofOthers, silent }: Leaver): LeavingName {
