@@ -161,3 +161,23 @@ it('is told by status, fails a check, and is called at risk by service list and 
   await ok(check);
   expect((await ok(['service', 'list', ...services])).stdout).not.toMatch(/at risk|answer/);
 });
+
+it('nothing that shows clusters tells to connect one that is not enabled, which connect refuses', async () => {
+  for (const context of ['mesh-1', 'mesh-2']) share(context);
+  const all = ['--context', 'mesh-1,mesh-2'];
+  await ok(BOTH);
+  await ok(['clustermesh', 'disable', '--context', 'mesh-2', '--disconnect=false', '--yes']);
+  for (const argv of [
+    ['clustermesh', 'status'],
+    ['clustermesh', 'check'],
+    ['service', 'list'],
+    ['service', 'failover'],
+    ['service', 'describe', 'shop/api'],
+  ]) {
+    const { stdout, stderr } = await run([...argv, ...all]);
+    const hints = `${stdout}${stderr}`.split(/\n(?!\s{6,})/).filter((line) => line.includes('clustermesh connect'));
+    for (const hint of hints)
+      expect(hint).toMatch(/clustermesh enable --context mesh-2 &&\s+meshctl clustermesh connect/);
+    if (argv[0] === 'service') expect(stdout).toContain('→ meshctl clustermesh status --context mesh-1,mesh-2');
+  }
+});

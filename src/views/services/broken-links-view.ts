@@ -45,7 +45,8 @@ function oneWayLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
       .filter(
         (other) =>
           isApart(other, one) &&
-          one.brokenLinks?.some(({ peer, state }) => peer === other.cluster && state === 'at-risk'),
+          // Where more is wrong than who dials, as with one that is not enabled, `status` has the next step.
+          one.brokenLinks?.some(({ peer, unanswered }) => peer === other.cluster && unanswered),
       )
       .map((other) => connectCommand(one.context, other.context, ['--connection-mode', 'bidirectional'])),
   );

@@ -1,5 +1,6 @@
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { capital, counted, firstOf, partOf } from '../../mesh/counted.ts';
+import { enabledFirst, notReadyIn } from '../../mesh/faults/enable-first.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
@@ -129,7 +130,8 @@ function unansweredLines({ unanswered = [], clusters }: MeshStatusReport, theme:
     const why = `${to} does not dial ${from}, and sends packets through the tunnel only to pods of clusters that it dials`;
     const says = `Requests from ${from} for ${firstOf(services)} that go to ${to} get no answer: ${why}`;
     const both = connectCommand(contextOf(from), contextOf(to), ['--connection-mode', 'bidirectional']);
-    return ['', `⚠️  ${theme.warn(says)}`, ...hintLines(`To have both dial: ${both}`, theme)];
+    const next = enabledFirst(`To have both dial: ${both}`, notReadyIn(clusters));
+    return ['', `⚠️  ${theme.warn(says)}`, ...hintLines(next, theme)];
   });
 }
 
