@@ -1,11 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { failureOf, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
+import { meshctlWith } from '../support/e2e-cli.ts';
+import { printedCommands } from '../support/printed-commands.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 import { serviceObjects } from '../support/service-clusters.ts';
 
@@ -396,6 +399,45 @@ describe('disconnect', () => {
     expect(clusters.objects()).toEqual(before);
   });
 });
+
+it.each([
+  ['alone', [], []],
+  ['beside one that answers', ['mesh-2'], ['--force']],
+])(
+  'a dead remote behind a context that is not called like it, %s, is forgotten by what is printed',
+  async (_what, beside, force) => {
+    await ok(connect('--all'));
+    const kubeconfig = join(dirname(clusters.kubeconfigPath), 'old.yaml');
+    const file = parse(await readFile(clusters.kubeconfigPath, 'utf8')) as { contexts: { name: string }[] };
+    for (const one of file.contexts) one.name = one.name.replace('mesh-3', 'old');
+    await writeFile(kubeconfig, stringify(file));
+    const run = meshctlWith(kubeconfig);
+    clusters.fault = async ({ context, user }) =>
+      context === 'mesh-3' && !user.startsWith('system:serviceaccount:') ? 'drop' : undefined;
+    const among = [
+      '--context',
+      'mesh-1',
+      '--destination-context',
+      [...beside, 'old'].join(),
+      '--request-timeout',
+      '2s',
+    ];
+    const refused = await run(['clustermesh', 'disconnect', ...among, ...force, '--yes']);
+    expect(refused.exitCode, refused.stderr).toBe(force.length > 0 ? 2 : 3);
+    // mesh-2, which is alive, is not offered.
+    expect(refused.stderr.replaceAll(/\s+/g, ' ')).toMatch(/forget it by its name, if it is mesh-3: meshctl [^;]*$/);
+    const lines = printedCommands(refused).filter(({ argv }) => argv.includes('disconnect'));
+    for (const { argv } of lines) {
+      const done = await run([...argv, '--yes', '--no-wait']);
+      expect(done.exitCode, done.stderr).toBe(0);
+    }
+    expect(dials('mesh-1')).toEqual(['mesh-2'].filter((peer) => !beside.includes(peer)));
+    clusters.fault = undefined;
+    await ok(disconnect('--all', '--yes', '--no-wait'));
+    await disconnect('--context', 'mesh-3', '--peer', 'mesh-1,mesh-2', '--yes', '--no-wait');
+    expect(clusters.objects()).toEqual(before);
+  },
+);
 
 describe('a Secret of peers that was lost', () => {
   it.each([

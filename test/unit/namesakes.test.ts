@@ -180,9 +180,9 @@ describe('clusters that are to part', () => {
     const dead =
       (...read: ClusterSnapshot[]) =>
       () =>
-        nameOfDead('gone', [prod1], read);
+        nameOfDead('gone', { source: prod1.context, mode: 'bidirectional', alive: [prod1], others: read });
     for (const read of [[], [stag2], [stag2, prod3]]) expect(dead(...read)).toThrow(/not known which peer it is/);
-    expect(dead(prod3)).toThrow(expect.objectContaining({ hint: expect.stringMatching(/: --peer mesh-2$/) }));
+    expect(dead(prod3)).toThrow(expect.objectContaining({ hint: expect.stringMatching(/--peer mesh-2$/) }));
     expect(dead(prod2, prod3)()).toBe('gone');
   });
 

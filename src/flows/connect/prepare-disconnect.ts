@@ -2,7 +2,7 @@ import { hasTakenIdentity, requireSettledName } from '../../mesh/apiserver/pod-m
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { forget, maybeDead, nameOfDead, withWayOut } from '../../mesh/connect/dead-cluster.ts';
+import { forget, isCalledAsPeer, maybeDead, nameOfDead, withWayOut } from '../../mesh/connect/dead-cluster.ts';
 import { requireListOfUsers, requireUsersFile } from '../../mesh/connect/direction.ts';
 import {
   disconnectEffects,
@@ -129,18 +129,19 @@ export async function prepareDisconnect(
   const failed = refused.filter((one) => !silent.includes(one));
   const targets = asked.filter(({ client }) => !spared.some(({ context }) => context === client.context));
   const dead = failed.filter(({ target, error }) => target !== source && maybeDead(error));
-  const left = source && { context: source.client.context, alive };
+  // Of a peer that is behind another context, a dead one is not to take the name.
+  const isUnnamed = dead.some(({ context }) => !isCalledAsPeer(context, alive));
+  const elsewhere = isUnnamed && options.readOthers ? await options.readOthers() : [];
+  const ofDead = { source: source?.client.context, mode, alive, others: elsewhere };
   const blocking = (options.force ? failed.filter((one) => !dead.includes(one)) : failed).map((one) =>
-    dead.includes(one) ? { ...one, error: withWayOut(one.error, one.context, left) } : one,
+    dead.includes(one) ? { ...one, error: withWayOut(one.error, one.context, ofDead) } : one,
   );
   if (blocking.length > 0) throw firstFailure(flow, blocking);
-  // Of a peer that is behind another context, a dead one is not to take the name.
-  const elsewhere = dead.length > 0 && options.readOthers ? await options.readOthers() : [];
   const members = targets.map(({ client: { context } }): DisconnectedCluster => {
     const snapshot = alive.find((candidate) => candidate.context === context);
     return snapshot
       ? { context, snapshot, name: clusterNameOf(snapshot) }
-      : { context, name: nameOfDead(context, alive, elsewhere) };
+      : { context, name: nameOfDead(context, ofDead) };
   });
   const asDestinations = source ? members.slice(1) : members;
   const untold = (options.named ?? []).filter((name) => !asDestinations.some((one) => one.name === name));

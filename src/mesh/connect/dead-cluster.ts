@@ -1,7 +1,9 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { contextList, meshctlCommand } from '../command-line.ts';
+import { capital, enumerated } from '../counted.ts';
 import { isUnjudged, MeshctlError } from '../errors.ts';
 import { knownAs, namesOf } from '../peers/concerned-peers.ts';
+import type { ConnectionMode } from '../peers/connection-mode.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { isDialledAt, isPeersNamesake, mayBeAnother } from '../peers/namesakes.ts';
 import { knownPeers } from '../peers/peers.ts';
@@ -13,19 +15,28 @@ export function maybeDead(error: MeshctlError): boolean {
   return isUnjudged(error) || error.code === 'CiliumMissing';
 }
 
+/** A disconnect of clusters of which some may be gone. */
+export interface DisconnectOfDead {
+  /** The context of the cluster that parts from each other one; absent where every pair parts. */
+  source?: string | undefined;
+  mode: ConnectionMode;
+  /** Those of its clusters that were read. */
+  alive: readonly ClusterSnapshot[];
+  /** What was read behind other contexts: they are not dead. */
+  others: readonly ClusterSnapshot[];
+}
+
+/** Whether a context that does not answer has the name of a peer that none of those that were read is. */
+export function isCalledAsPeer(context: string, alive: readonly ClusterSnapshot[]): boolean {
+  return peersElsewhere(alive).includes(context);
+}
+
 /**
  * An error of a destination that may be gone for good, with what else can be done then.
  * @param dead its context
- * @param left whoever forgets it by its name, and what was read; absent where several clusters part from each other
  */
-export function withWayOut(
-  error: MeshctlError,
-  dead: string,
-  left: { context: string; alive: readonly ClusterSnapshot[] } | undefined,
-): MeshctlError {
-  const wayOut = left
-    ? wayToForget(dead, left.context, left.alive)
-    : `if "${dead}" is gone for good, add --force: the others forget it`;
+export function withWayOut(error: MeshctlError, dead: string, of: DisconnectOfDead): MeshctlError {
+  const wayOut = wayToForget(dead, of);
   const { code, message, details } = error;
   return new MeshctlError(code, message, {
     hint: error.hint === undefined ? `I${wayOut.slice(1)}` : `${error.hint.replace(/\.$/, '')}; ${wayOut}`,
@@ -35,17 +46,49 @@ export function withWayOut(
 }
 
 /** Which peer is behind a context that does not answer, the operator knows, unless it has its name: it may be none at all. */
-function wayToForget(dead: string, context: string, alive: readonly ClusterSnapshot[]): string {
-  const candidates = peersElsewhere(alive);
-  if (candidates.length === 0) return 'if that cluster is gone for good, nothing of it is left to take out';
-  if (candidates.includes(dead)) return `if that cluster is gone for good, forget it: ${forget(context, [dead])}`;
-  const [only, ...more] = candidates;
-  // It may be none of them, and the only one alive behind another context.
-  if (only !== undefined && more.length === 0) {
-    return `if that cluster is ${only}, and is gone for good, forget it: ${forget(context, [only])}`;
-  }
-  const which = candidates.join(' or ');
-  return `if that cluster is gone for good, forget it by its name, ${which}: ${forget(context, ['<name>'])}`;
+function wayToForget(dead: string, of: DisconnectOfDead): string {
+  const gone = 'if that cluster is gone for good, ';
+  if (isCalledAsPeer(dead, of.alive))
+    return of.source === undefined
+      ? `if "${dead}" is gone for good, add --force: the others forget it`
+      : `${gone}forget it: ${forgetting(dead, of)}`;
+  const names = thoseItMayBe(of);
+  return `${gone}${names.length === 0 ? 'nothing of it is left to take out' : waysToForget(names, of)}`;
+}
+
+/** So many peers, of which any may be the one, are told a command each: by the name of another one a living peer would be forgotten. */
+const MOST_WAYS = 3;
+
+/** How a cluster is forgotten that is one of these. */
+function waysToForget(names: readonly string[], of: DisconnectOfDead): string {
+  const ways = names.map((name) => `if it is ${name}: ${forgetting(name, of)}`);
+  if (ways.length <= MOST_WAYS) return `forget it by its name, ${ways.join('; or ')}`;
+  const where = [...new Set(names.flatMap((name) => holdersOf(name, of)))].map((context) => `"${context}"`);
+  const which = `which is one of ${enumerated(names)}`;
+  return `forget it by its name, ${which}, with "clustermesh disconnect --peer" in context ${enumerated(where)}`;
+}
+
+/** Contexts of the clusters that part from a peer of this name. */
+function holdersOf(name: string, { source, mode, alive }: DisconnectOfDead): string[] {
+  if (source !== undefined && mode !== 'mesh') return [source];
+  return alive.filter((one) => knownPeers(one).includes(name)).map(({ context }) => context);
+}
+
+function forgetting(name: string, of: DisconnectOfDead): string {
+  return holdersOf(name, of)
+    .map((context) => forget(context, [name], of.mode === 'unicast' ? modeWords(of.mode) : []))
+    .join(' && ');
+}
+
+const modeWords = (mode: ConnectionMode): string[] => (mode === 'bidirectional' ? [] : ['--connection-mode', mode]);
+
+/** What parts those that answer from each other; undefined where there is but one. */
+function partingTheRest({ source, mode, alive }: DisconnectOfDead): string | undefined {
+  const contexts = alive.map(({ context }) => context);
+  const [first, ...rest] = source === undefined ? contexts : [source, ...contexts.filter((one) => one !== source)];
+  if (first === undefined || rest.length === 0) return undefined;
+  const words = ['--destination-context', contextList(rest), ...modeWords(source === undefined ? 'mesh' : mode)];
+  return meshctlCommand('clustermesh disconnect', { context: first }, words);
 }
 
 /**
@@ -93,18 +136,8 @@ function peersElsewhere(alive: readonly ClusterSnapshot[]): string[] {
   return [...new Set(alive.flatMap(knownPeers))].filter((name) => !here.has(name));
 }
 
-/**
- * The name of a cluster that cannot be asked: that of its context, where a peer has it, or where no peer is left that it could be, as
- * once it is forgotten. The only peer that is left may be alive, behind another context.
- * @param others what was read behind other contexts: they are not dead
- * @throws MeshctlError `Usage` where it cannot be told which peer it is
- */
-export function nameOfDead(
-  context: string,
-  alive: readonly ClusterSnapshot[],
-  others: readonly ClusterSnapshot[],
-): string {
-  const known = peersElsewhere(alive);
+/** The peers of which any may be a cluster that cannot be asked: none of them was read, here or behind other contexts. */
+function thoseItMayBe({ alive, others }: DisconnectOfDead): string[] {
   const all = [...alive, ...others];
   const isAlive = (name: string) =>
     others.some(
@@ -112,15 +145,26 @@ export function nameOfDead(
         knownAs(other) === name &&
         alive.some((one) => knownPeers(one).includes(name) && !isPeersNamesake(one, other, all)),
     );
-  const candidates = known.filter((name) => !isAlive(name));
-  if (candidates.length === 0 || known.includes(context)) return context;
+  return peersElsewhere(alive).filter((name) => !isAlive(name));
+}
+
+/**
+ * The name of a cluster that cannot be asked: that of its context, where a peer has it, or where no peer is left that it could be, as
+ * once it is forgotten. The only peer that is left may be alive, behind another context.
+ * @throws MeshctlError `Usage` where it cannot be told which peer it is, with what parts the others, and forgets it by its name
+ */
+export function nameOfDead(context: string, of: DisconnectOfDead): string {
+  const candidates = thoseItMayBe(of);
+  if (candidates.length === 0 || isCalledAsPeer(context, of.alive)) return context;
+  const rest = partingTheRest(of);
+  const first = rest === undefined ? '' : `Part from those that answer: ${rest}; and `;
   throw new MeshctlError('Usage', `context "${context}" cannot be reached, so it is not known which peer it is`, {
-    hint: `Unless it is forgotten already, name the peer instead of the context: --peer ${candidates.join(' or --peer ')}`,
+    hint: capital(`${first}unless it is forgotten already, ${waysToForget(candidates, of)}`),
     details: { context, candidates },
   });
 }
 
-/** The command with which a cluster forgets peers. */
-export function forget(context: string, peers: readonly string[]): string {
-  return meshctlCommand('clustermesh disconnect', { context }, ['--peer', peers.join(',')]);
+/** The command with which a cluster forgets peers. @param more further words */
+export function forget(context: string, peers: readonly string[], more: readonly string[] = []): string {
+  return meshctlCommand('clustermesh disconnect', { context }, ['--peer', peers.join(','), ...more]);
 }
