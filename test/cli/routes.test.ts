@@ -129,25 +129,32 @@ describe('routes of a mesh in which not all are peers', () => {
     expect(two).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('mesh-2, mesh-3 are no peers of each') });
   });
 
-  it('are not all where no context leads to a peer: --all says which, and exits 3', async () => {
-    const config = parse(await readFile(sandbox.kubeconfigPath, 'utf8'));
-    config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== 'mesh-3');
-    const path = join(dirname(sandbox.kubeconfigPath), 'without-mesh-3.yaml');
-    await writeFile(path, stringify(config));
-    const env = { KUBECONFIG: path };
-    const all = ['clustermesh', 'routes', '--all'];
-    const seen = await meshctl(all, { env });
-    expect(seen.exitCode, seen.stdout).toBe(3);
-    expect(seen.stdout).not.toMatch(/✅|every remote pod range/);
-    const text = seen.stdout.replaceAll(/\s+/g, ' ');
-    expect(text).toContain('no context leads to "mesh-3", a peer of mesh-1: no route between them was looked at');
-    expect(text).toContain('meshctl clustermesh disconnect --context mesh-1 --peer mesh-3');
-    const document = jsonOf(await meshctl([...all, '-o', 'json'], { env }));
-    requireValid(document);
-    expect(document).toMatchObject({ complete: false, outside: ['mesh-3'] });
-    // Whoever names clusters asks for those alone.
-    await meshctl.ok(['clustermesh', 'routes', ...BOTH], { env });
-  });
+  it.each([
+    ['exits 3 where agents tell nothing of it', 'mesh-3', 3],
+    ['passes where they are connected to it', 'mesh-2', 0],
+  ])(
+    'name a peer to which no context leads with --all, and forget none that may live: it %s',
+    async (_how, peer, exit) => {
+      const config = parse(await readFile(sandbox.kubeconfigPath, 'utf8'));
+      config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== peer);
+      const path = join(dirname(sandbox.kubeconfigPath), `without-${peer}.yaml`);
+      await writeFile(path, stringify(config));
+      const env = { KUBECONFIG: path };
+      const all = ['clustermesh', 'routes', '--all'];
+      const seen = await meshctl(all, { env });
+      expect(seen.exitCode, seen.stdout).toBe(exit);
+      expect(seen.stdout.includes('✅')).toBe(exit === 0);
+      const text = seen.stdout.replaceAll(/\s+/g, ' ');
+      expect(text).toContain(`no context leads to "${peer}", a peer of mesh-1: no route between them was looked at`);
+      expect(text).not.toContain('disconnect');
+      const document = jsonOf(await meshctl([...all, '-o', 'json'], { env }));
+      requireValid(document);
+      expect(document).toMatchObject({ complete: exit === 0, outside: [peer] });
+      expect(document.unheard).toEqual(exit === 0 ? undefined : [peer]);
+      // Whoever names clusters asks for those alone.
+      if (peer === 'mesh-3') await meshctl.ok(['clustermesh', 'routes', ...BOTH], { env });
+    },
+  );
 
   it('lack one where only one side has lost the other: nobody chose that', async () => {
     const one = found(sandbox.clusters[0], 'mesh-1');

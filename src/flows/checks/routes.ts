@@ -9,16 +9,18 @@ import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { knownAs } from '../../mesh/peers/concerned-peers.ts';
 import { withoutNamesakes } from '../../mesh/peers/namesakes.ts';
-import { allPeersOutside, saysUnled } from '../../mesh/peers/peers-outside.ts';
+import { allPeersOutside, type PeerOutside, saysUnled } from '../../mesh/peers/peers-outside.ts';
 import { areApart, unpairedClusters } from '../../mesh/peers/unpaired-clusters.ts';
 import { runWarnings, type SeenRuns } from '../../mesh/runs-at-work.ts';
+import { allHearOf } from '../../mesh/status/links.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
+import type { StatusReport } from '../../mesh/status/status.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { readRuns } from '../read-runs.ts';
 import { listAgents } from '../status/ask-agents.ts';
 import { pollStatus } from '../status/poll-status.ts';
-import { toldInFull } from '../where-it-succeeds.ts';
+import { orWithout, toldInFull } from '../where-it-succeeds.ts';
 import { askRoutes } from './ask-families.ts';
 
 export interface RoutesOptions {
@@ -33,6 +35,8 @@ interface Seen extends SeenRuns {
   target: Target;
   snapshot: ClusterSnapshot;
   connected: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Of those. */
+  report?: StatusReport | undefined;
 }
 
 /**
@@ -92,7 +96,11 @@ export async function readMeshRoutes(
       // A silent cluster may be the very peer, and that of another owner is theirs to look at.
       const isWhole = options.all && unreachable.length === 0;
       const unled = isWhole ? allPeersOutside(snapshots).filter(({ isOfOthers }) => !isOfOthers) : [];
-      const unledWords = unled.map((peer) => saysUnled(peer, 'no route between them was looked at'));
+      const hears = await hearing(flow, seen, unled, options);
+      const unheard = unled.filter((peer) => hears(peer) !== true);
+      const unledWords = unled.map((peer) =>
+        saysUnled(peer, 'no route between them was looked at', hears(peer) === false),
+      );
       const warnings = [
         ...unledWords.map(({ says, hint }) => `${says} → ${hint}`),
         ...runWarnings(held, meshctlCommand('clustermesh routes', { context: contexts })),
@@ -110,6 +118,7 @@ export async function readMeshRoutes(
         ...(untold.length > 0 ? { untold } : {}),
         ...(unpaired.length > 0 ? { unpaired } : {}),
         ...(unled.length > 0 ? { outside: unled.map(({ name }) => name) } : {}),
+        ...(unheard.length > 0 ? { unheard: unheard.map(({ name }) => name) } : {}),
         ...(snapshots.some(usesBgp) ? { bgpPeers: perCluster.flatMap(({ bgpPeers }) => bgpPeers) } : {}),
         unreachable,
         ...(warnings.length > 0 ? { warnings } : {}),
@@ -119,18 +128,46 @@ export async function readMeshRoutes(
   );
 }
 
-async function look(flow: Flow, target: Target, { parallel, nodeTimeoutMs }: RoutesOptions): Promise<Seen> {
+async function look(flow: Flow, target: Target, options: RoutesOptions): Promise<Seen> {
   const { client, namespace } = target;
   const [snapshot, runs] = await Promise.all([
     readSnapshot(client, { namespace, purpose: 'connect' }),
     readRuns(flow, target),
   ]);
   if (!isTunnel(snapshot)) return { ...runs, target, snapshot, connected: new Map() };
-  const { report } = await pollStatus(flow, target, { parallel, nodeTimeoutMs, snapshot, details: true });
+  const report = await askWhoIsConnected(flow, target, snapshot, options);
   const agents = (report.details ?? []).filter(({ component }) => component === 'agent');
   const peersOf = (states: (typeof agents)[number]['peers']) =>
     new Set(Object.entries(states).flatMap(([peer, state]) => (state === 'connected' ? [peer] : [])));
-  return { ...runs, target, snapshot, connected: new Map(agents.map(({ name, peers }) => [name, peersOf(peers)])) };
+  const connected = new Map(agents.map(({ name, peers }) => [name, peersOf(peers)]));
+  return { ...runs, target, snapshot, report, connected };
+}
+
+async function askWhoIsConnected(
+  flow: Flow,
+  target: Target,
+  snapshot: ClusterSnapshot,
+  { parallel, nodeTimeoutMs }: RoutesOptions,
+): Promise<StatusReport> {
+  return (await pollStatus(flow, target, { parallel, nodeTimeoutMs, snapshot, details: true })).report;
+}
+
+/** Whether agents are connected to peers to which no context leads, as far as they told; where nothing goes through a tunnel they are asked for it. */
+async function hearing(
+  flow: Flow,
+  seen: readonly Seen[],
+  outside: readonly PeerOutside[],
+  options: RoutesOptions,
+): Promise<(peer: PeerOutside) => boolean | undefined> {
+  const holding = seen.filter(({ snapshot }) => outside.some(({ holders }) => holders.includes(snapshot.context)));
+  const asked = await Promise.all(
+    holding.map(
+      ({ target, snapshot, report }) =>
+        report ?? orWithout(flow, askWhoIsConnected(flow, target, snapshot, options), undefined),
+    ),
+  );
+  const reports = asked.flatMap((report) => report ?? []);
+  return ({ name, holders }) => allHearOf(reports, name, holders);
 }
 
 type RoutesTold = { [Part in 'routes' | 'bgpPeers' | 'untold']-?: NonNullable<RoutesReport[Part]> };

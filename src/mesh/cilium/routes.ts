@@ -68,6 +68,8 @@ export interface RoutesReport {
   unreachable: UnreachableCluster[];
   /** Peers of which all contexts were asked for and none leads there, by name: no route between them and others was looked at. */
   outside?: string[] | undefined;
+  /** Those of them to which not all agents are seen to be connected. */
+  unheard?: string[] | undefined;
   /** Such peers; and other runs of meshctl that are at work there: what is seen may be their work. */
   warnings?: readonly string[] | undefined;
 }
@@ -96,14 +98,14 @@ export function hasGap({ routes }: Pick<RoutesReport, 'routes'>): boolean {
   return routes.some(({ source }) => source === undefined);
 }
 
-/** Whether all that there is to compare was compared, and every route is there. */
+/** Whether all that there is to compare was compared, and every route is there; of a peer to which no context leads, who is connected tells. */
 export function isComplete(report: Omit<RoutesReport, 'complete'>): boolean {
-  const { routes, unreachable, untold = [], outside = [] } = report;
+  const { routes, unreachable, untold = [], unheard = [] } = report;
   return (
     routes.length > 0 &&
     unreachable.length === 0 &&
     untold.length === 0 &&
-    outside.length === 0 &&
+    unheard.length === 0 &&
     !hasGap(report) &&
     unjudgedPairs(report).length === 0
   );

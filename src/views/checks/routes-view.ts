@@ -104,11 +104,12 @@ interface Verdict {
 
 /** What all routes come to. */
 function verdictOf(report: RoutesReport): Verdict {
-  const { routes, clusters, complete, unreachable, unpaired = [], untold = [] } = report;
+  const { routes, clusters, complete, unreachable, unpaired = [], untold = [], outside = [] } = report;
   const nodes = clusters.reduce((sum, cluster) => sum + cluster.nodes, 0);
   if (complete) {
     const all = nodes === 1 ? 'The node has' : `All ${nodes} nodes have`;
-    const whose = unpaired.length > 0 ? 'every pod range of their peers' : 'every remote pod range';
+    const ofAll = unpaired.length > 0 ? 'every pod range of their peers' : 'every remote pod range';
+    const whose = outside.length > 0 ? `${ofAll} that was read` : ofAll;
     const says = `${all} a route to ${whose}`;
     const byDefault = rangesCounted(routes.filter(({ source }) => source === 'default'));
     if (byDefault === 0) return { level: 'ok', says };

@@ -9,7 +9,8 @@ export const ROUTES = {
     'it, or only the default route: that counts, and is named, since the network behind it has to know the range. For ' +
     'a tunnel this is known only where the node is connected to the cluster; clusters of a mesh that are no peers of ' +
     'each other are skipped. Exits 1 when a route is missing, peers are not connected, or there is nothing to ' +
-    'compare, 3 when a cluster cannot be queried, its pod ranges may not be read, or with --all no context leads to a peer.',
+    'compare, 3 when a cluster cannot be queried, its pod ranges may not be read, or with --all no context leads to a peer ' +
+    'that agents are not seen to be connected to.',
   examples: [
     { line: 'meshctl clustermesh routes --context gke,eks', what: 'a table, gaps marked' },
     {

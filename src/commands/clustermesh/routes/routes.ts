@@ -17,7 +17,7 @@ const DRAW: Readonly<Record<string, (picture: RoutesPicture) => string>> = {
   dot: routesDot,
 };
 
-/** `meshctl clustermesh routes`: exit 1 when a node lacks a route to a remote pod range, 3 when a cluster cannot be asked, its pod ranges may not be read, or no context leads to it. */
+/** `meshctl clustermesh routes`: exit 1 when a node lacks a route to a remote pod range, 3 when a cluster cannot be asked, its pod ranges may not be read, or no context leads to it and agents are not seen to be connected to it. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof ROUTES>): Promise<CommandResult> {
   const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout, all: flags.all === true };
   const report = await withAnsweringClusters(context, flags, (targets, silent) =>
@@ -26,7 +26,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof ROUTES>
   const shown = printable(report);
   // Whose pod ranges may not be read is told how to be let.
   const mayNot = report.clusters.some(({ hint }) => hint !== undefined);
-  const unseen = report.unreachable.length > 0 || report.outside !== undefined || mayNot;
+  const unseen = report.unreachable.length > 0 || report.unheard !== undefined || mayNot;
   const drawing = DRAW[flags.output]?.(routesPicture(shown));
   if (drawing !== undefined || !flags.headers) warnOfMissing(context, shown.unreachable);
   // A picture has no words for what is missing in it either.
