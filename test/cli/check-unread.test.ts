@@ -8,6 +8,7 @@ import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { connect, enable, type Meshctl } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
 import { refs, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { requireValid } from '../support/schemas.ts';
 import { startTcpServer } from '../support/tcp-server.ts';
 
 let sandbox: TestSandbox;
@@ -84,7 +85,20 @@ describe('a peer to which no context leads', () => {
       const { stdout } = await meshctl.ok(check(...ALL_ANSWER), { env: kubeconfig });
       expect(stdout).toContain(`read on one side only: ${peers}\n`);
       expect(stdout).not.toContain('disconnect');
-      await meshctl.ok(['clustermesh', 'status', '--all'], { env: kubeconfig });
+      const led = `No context leads to ${peers.replace(', ', ' and ')}, whose`;
+      for (const [line, whose] of [
+        ['status --all', 'connections were seen from one side only'],
+        ['graph --all -o table', 'connections were seen from one side only'],
+        ['certs list --all', 'own certificates are not listed'],
+      ] as const) {
+        const argv = ['clustermesh', ...line.split(' ')];
+        const shown = await meshctl.ok(argv, { env: kubeconfig });
+        expect(shown.stdout).toContain(`${led} ${whose}\n`);
+        if (line.includes('graph')) continue;
+        const document = jsonOf(await meshctl.ok([...argv, '-o', 'json'], { env: kubeconfig }));
+        requireValid(document);
+        expect(document).toMatchObject({ outside: peers.split(', ') });
+      }
     }
   });
 

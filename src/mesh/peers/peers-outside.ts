@@ -1,5 +1,5 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { enumerated } from '../counted.ts';
+import { enumerated, firstOf, MOST_NAMED } from '../counted.ts';
 import { groupBy } from '../pairs.ts';
 import { knownAs } from './concerned-peers.ts';
 import { withoutNamesakes } from './namesakes.ts';
@@ -54,4 +54,9 @@ export function saysUnled(
     says: `no context leads to "${name}", a peer of ${enumerated(holders)}: ${so}`,
     hint: mayBeGone ? `${lead}; or if it is gone, forget it: ${forgetCommands(name, holders)}` : `${lead}.`,
   };
+}
+
+/** The same of several, where it changes nothing of what is told of those that were read. @param whose what is not told, as the end of a clause */
+export function ledNowhere(names: readonly string[], whose: string): string {
+  return `No context leads to ${names.length > MOST_NAMED ? firstOf(names) : enumerated(names)}, whose ${whose}`;
 }

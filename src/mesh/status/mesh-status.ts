@@ -55,6 +55,8 @@ export interface MeshStatusReport {
   matrix: MatrixCell[];
   /** What becomes of requests where only one of two clusters dials, as chosen; absent where all are answered, or nobody looked. */
   unanswered?: readonly Omit<UnansweredServices, 'later'>[] | undefined;
+  /** Where all contexts were asked for: peers to which none leads, by name, so that their connections were seen from one side only. */
+  outside?: readonly string[] | undefined;
 }
 
 /** A mesh is healthy when each of its clusters answers and is. */
@@ -73,6 +75,26 @@ export function evaluateMesh(
     unreachable: [...unreachable],
     matrix: clusters.flatMap((report) => columns.map((to) => cellOf(report, to, clusters))),
   };
+}
+
+/**
+ * A mesh of which all contexts were asked for, with the peers to which none leads. Where one gave no answer nobody knows whether it is that
+ * one; the cluster of another owner is theirs to look at, and of one that is renamed that is what is wrong.
+ */
+export function withOutside(mesh: MeshStatusReport): MeshStatusReport {
+  const { clusters, unreachable, matrix } = mesh;
+  if (unreachable.length > 0) return mesh;
+  const asked = clusters.map(peerNameOf);
+  const isKnown = (name: string) =>
+    clusters.some(({ faults }) => faults.some(({ id, peer }) => id === 'peer-renamed' && peer === name));
+  const isOurs = (name: string) =>
+    clusters.some(
+      ({ peers, serves, ofOthers = [] }) =>
+        !ofOthers.includes(name) && (serves.includes(name) || peers.some((peer) => peer.name === name)),
+    );
+  const names = [...new Set(matrix.map(({ to }) => to))].filter((name) => !asked.includes(name));
+  const outside = names.filter((name) => isOurs(name) && !isKnown(name));
+  return outside.length > 0 ? { ...mesh, outside } : mesh;
 }
 
 /** The clusters that were asked, each with its row of the matrix: a name alone may be that of clusters of two meshes. */

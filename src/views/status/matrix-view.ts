@@ -4,6 +4,7 @@ import { enabledFirst, notReadyIn } from '../../mesh/faults/enable-first.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { onceAddressed } from '../../mesh/faults/unready.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
+import { ledNowhere } from '../../mesh/peers/peers-outside.ts';
 import { heldBack } from '../../mesh/runs-at-work.ts';
 import {
   havePeeringLost,
@@ -68,6 +69,9 @@ function meshLines(report: MeshStatusReport, theme: Theme, contexts: Contexts | 
   if (report.clusters.length > 0) {
     lines.push(`🔌 Cluster Connections${isCut ? '' : ' (nodes of the row connected to the column)'}:`);
     lines.push(...matrixLines(report, theme, isCut));
+    const { outside = [] } = report;
+    if (outside.length > 0)
+      lines.push(`  ${theme.dim(ledNowhere(outside, 'connections were seen from one side only'))}`);
   }
   lines.push(...unansweredLines(report, theme));
   const runs = runLines(report.clusters, theme);

@@ -6,6 +6,7 @@ import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { exitOf } from '../../../mesh/errors.ts';
 import { describeKey } from '../../../mesh/objects/kube-object.ts';
 import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
+import { allPeersOutside, ledNowhere } from '../../../mesh/peers/peers-outside.ts';
 import { goesOnWithUnread, unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
 import { readSnapshot } from '../../../snapshot/read-snapshot.ts';
 import {
@@ -50,6 +51,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
     const others = goesOnWithUnread(done) ? await readerOfOthers(context, flags, targets)() : [];
     const rotations = printable(await named(unfinishedRotations(done, others)));
     const unreachable = printable(unreachableData(unanswered));
+    const isWhole = flags.all && unanswered.length === 0;
+    const unled = isWhole ? allPeersOutside(done).filter(({ isOfOthers }) => !isOfOthers) : [];
+    const outside = printable(unled.map(({ name }) => name));
     const unread = printable(done.flatMap(unreadSecrets));
     for (const words of unread) context.progress.warn(unreadWords(words));
     const lacking = printable(
@@ -69,6 +73,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
         ...{ certificates, faults, rotations },
         ...(unread.length > 0 ? { unread } : {}),
         ...lackingData(lacking),
+        ...(outside.length > 0 ? { outside } : {}),
         ...(unreachable.length > 0 ? { unreachable } : {}),
       },
       text: (theme) => {
@@ -78,7 +83,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
           headers: flags.headers,
           wide: flags.output === 'wide',
         });
-        return [table, ...(flags.headers ? unreachableLines(unreachable, theme) : [])].join('\n');
+        const nowhere = outside.length > 0 ? [theme.dim(ledNowhere(outside, 'own certificates are not listed'))] : [];
+        return [table, ...(flags.headers ? [...nowhere, ...unreachableLines(unreachable, theme)] : [])].join('\n');
       },
       exitCode: exitOf({ failed: faults.some(({ outage }) => outage), unseen: unreachable.length + unread.length > 0 }),
     };

@@ -4,7 +4,7 @@ import { meshctlCommand } from '../../../mesh/command-line.ts';
 import { exitOf } from '../../../mesh/errors.ts';
 import { runWarnings } from '../../../mesh/runs-at-work.ts';
 import { graphOfStatus, type MeshGraph } from '../../../mesh/status/mesh-graph.ts';
-import { evaluateMesh } from '../../../mesh/status/mesh-status.ts';
+import { evaluateMesh, withOutside } from '../../../mesh/status/mesh-status.ts';
 import { printable } from '../../../views/printable.ts';
 import { svgOf } from '../../../views/status/graph-svg.ts';
 import { dotOf, mermaidOf, mermaidWarning } from '../../../views/status/graph-text.ts';
@@ -23,7 +23,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof GRAPH>)
     const look = await lookAtClusters(context, looked, options);
     // A picture has no next steps.
     const { reports, unreachable } = flags.output === 'table' ? await withContested(context, looked, look) : look;
-    return printable(evaluateMesh(reports, [...unreachableData(silent), ...unreachable]));
+    const evaluated = evaluateMesh(reports, [...unreachableData(silent), ...unreachable]);
+    return printable(flags.all ? withOutside(evaluated) : evaluated);
   });
   const graph = graphOfStatus(mesh);
   const { unreachable } = mesh;

@@ -16,7 +16,7 @@ import { exitCodeOf, exitOf, MeshctlError } from '../../../mesh/errors.ts';
 import type { Contexts } from '../../../mesh/faults/fault-advice.ts';
 import { remembered } from '../../../mesh/remembered.ts';
 import { lacksOf } from '../../../mesh/status/lacks.ts';
-import { evaluateMesh, type MeshStatusReport } from '../../../mesh/status/mesh-status.ts';
+import { evaluateMesh, type MeshStatusReport, withOutside } from '../../../mesh/status/mesh-status.ts';
 import { isAlone, type StatusReport } from '../../../mesh/status/status.ts';
 import { adviseMesh, unknownContexts } from '../../../mesh/status/status-reasons.ts';
 import { howToBegin } from '../../../mesh/status/whom-to-join.ts';
@@ -62,7 +62,8 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
       const look = withAllInvitations(contested, invitations, context.now());
       const [lone] = several ? [] : look.reports.filter((report) => report.enabled && isAlone(report));
       const others = lone ? await othersOf(lone) : [];
-      const mesh = evaluateMesh(look.reports, look.unreachable);
+      const evaluated = evaluateMesh(look.reports, look.unreachable);
+      const mesh = flags.all ? withOutside(evaluated) : evaluated;
       const unanswered = several ? await unansweredIn(context, mesh, asked) : [];
       const blind = look.reports.filter(({ unread = [], invitationsUnread }) => unread.length > 0 || invitationsUnread);
       const lacking = await lackingToLook(
