@@ -9,8 +9,10 @@ import { STANDING_CHECKS } from '../../src/mesh/checks/standing.ts';
 import { clusterNameOf, requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { nameOfDead, namesAtPeer } from '../../src/mesh/connect/dead-cluster.ts';
+import type { Direction } from '../../src/mesh/connect/direction.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
 import { isOfNotPeers, notPeersAmong, notPeersNotes, requirePeers } from '../../src/mesh/connect/not-peers.ts';
+import { unprovedAddresses } from '../../src/mesh/connect/unproved.ts';
 import { faultsOf } from '../../src/mesh/faults/faults-of.ts';
 import { extraPeers } from '../../src/mesh/file/extra.ts';
 import { meshSpecOf } from '../../src/mesh/file/mesh-spec.ts';
@@ -18,9 +20,10 @@ import { keyOf } from '../../src/mesh/objects/kube-object.ts';
 import { secretRef } from '../../src/mesh/objects/names.ts';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { pairsOf } from '../../src/mesh/pairs.ts';
+import { type ForeignFile, leadsElsewhere } from '../../src/mesh/peers/file/foreign-file.ts';
 import { peerCertificateKeys, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { meantTogether } from '../../src/mesh/peers/meshes.ts';
-import { dialsAnother, tellApart, withoutNamesakes } from '../../src/mesh/peers/namesakes.ts';
+import { dialsAnother, isDialledAt, tellApart, withoutNamesakes } from '../../src/mesh/peers/namesakes.ts';
 import { peersOutside } from '../../src/mesh/peers/peers-outside.ts';
 import { unpairedClusters } from '../../src/mesh/peers/unpaired-clusters.ts';
 import { requireOneMesh } from '../../src/mesh/rotation/one-mesh.ts';
@@ -38,6 +41,7 @@ import {
   loadBalancerService,
   NOW,
   secretObject,
+  serviceObject,
   snapshotOf,
   tlsFacts,
 } from '../support/snapshots.ts';
@@ -127,6 +131,51 @@ describe('the clusters that may be the peers of one', () => {
   it('are those that a peer may be among', () => {
     expect(ALL.map((one) => peersOutside(one, ALL))).toEqual([[], [], [], [], []]);
     expect(peersOutside(stag2, [prod1, prod2, stag2])).toEqual(['mesh-1']);
+  });
+});
+
+describe('the address at which a cluster dials a peer', () => {
+  const nodes: ClusterSnapshot['nodes'] = [true, false].map((ready, index) => ({
+    ...{ name: `node-${index}`, ready, labels: {}, podCidrs: [] },
+    addresses: [
+      { type: 'InternalIP', address: `10.9.0.${index}` },
+      { type: 'ExternalIP', address: `203.0.113.${index}` },
+    ],
+  }));
+  const service = (type: string) =>
+    serviceObject(
+      { type, ports: [{ port: 2379, nodePort: 32379 }] },
+      type === 'LoadBalancer' ? { loadBalancer: { ingress: [{ ip: '203.0.113.99' }] } } : {},
+    );
+
+  it.each<[string, string, string, boolean, boolean | undefined]>([
+    ['the one that it has', 'LoadBalancer', '203.0.113.99:2379', true, true],
+    ["a node's, at the node port of a load balancer", 'LoadBalancer', '10.9.0.0:32379', true, true],
+    [
+      "that of a node that is not ready, at a load balancer's node port",
+      'LoadBalancer',
+      '203.0.113.1:32379',
+      true,
+      true,
+    ],
+    ["a node's, at another port", 'LoadBalancer', '10.9.0.0:2379', true, false],
+    ["nobody's, at the node port", 'LoadBalancer', '10.9.9.9:32379', true, false],
+    ['of nodes that were not read', 'LoadBalancer', '10.9.0.0:32379', false, undefined],
+    ['none of them, whatever nodes there are', 'LoadBalancer', '10.9.0.0:2379', false, false],
+    ["a node's that a NodePort names", 'NodePort', '203.0.113.0:32379', true, true],
+    ["a node's that a NodePort does not name", 'NodePort', '10.9.0.0:32379', true, true],
+    ['that of a node that is not ready', 'NodePort', '10.9.0.1:32379', true, true],
+    ["nobody's, at the port of a NodePort", 'NodePort', '10.9.9.9:32379', true, false],
+    ["at a NodePort's nodes that were not read", 'NodePort', '10.9.0.0:32379', false, undefined],
+  ])('is its peer by %s', (_what, type, address, areRead, expected) => {
+    const server = snapshotOf({ live: [service(type)], nodes: areRead ? nodes : [] });
+    const file = remotePeerFile('mesh-1', { addresses: [address] }, 'mesh-1.');
+    const client = snapshotOf({ context: 'two', live: [secretObject('cilium-kvstoremesh', { 'mesh-1': file })] });
+    expect(isDialledAt(client, 'mesh-1', server)).toBe(expected);
+    const direction = { client: { snapshot: client }, server: { snapshot: server, identity: { name: 'mesh-1' } } };
+    const leads = { ...direction, endpoint: { addresses: [address] } } as unknown as Direction;
+    expect(unprovedAddresses(leads)).toEqual(expected ? [] : [address]);
+    expect(leadsElsewhere({ leadsTo: [address] } as unknown as ForeignFile, server)).toBe(expected === false);
   });
 });
 

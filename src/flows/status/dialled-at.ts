@@ -1,10 +1,5 @@
-import {
-  answersAt,
-  isIpAddress,
-  isNodePortUnseen,
-  isNodeUnseen,
-  splitHostPort,
-} from '../../mesh/apiserver/endpoints.ts';
+import { isIpAddress, isNodePortUnseen, splitHostPort } from '../../mesh/apiserver/endpoints.ts';
+import { answersAt, isNodeUnseen } from '../../mesh/apiserver/own-addresses.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { knownAs } from '../../mesh/peers/concerned-peers.ts';
 import { dialledAddresses } from '../../mesh/peers/file/dialled-addresses.ts';

@@ -1,14 +1,7 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
-import {
-  answersAt,
-  type Endpoint,
-  hostPort,
-  isIpAddress,
-  isNodeUnseen,
-  reachableEndpoints,
-  splitHostPort,
-} from '../apiserver/endpoints.ts';
+import { type Endpoint, hostPort, isIpAddress, reachableEndpoints, splitHostPort } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { answersAt, isNodeUnseen } from '../apiserver/own-addresses.ts';
 import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { saysKeyLack } from '../certificates/certificate-lacks.ts';
 import { accepts } from '../certificates/trust.ts';

@@ -1,4 +1,4 @@
-import { keepsEndpoints } from '../apiserver/endpoints.ts';
+import { keepsEndpoints } from '../apiserver/own-addresses.ts';
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';

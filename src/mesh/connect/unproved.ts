@@ -1,4 +1,4 @@
-import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
+import { isAddressOf } from '../apiserver/own-addresses.ts';
 import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
 import type { Direction } from './direction.ts';
@@ -34,13 +34,12 @@ export function unprovedWarnings(directions: readonly Direction[]): string[] {
 }
 
 /**
- * The addresses of a direction of which none is one that the peer's Service has: that its credential opens the peer's etcd
+ * The addresses of a direction of which none is one of the peer's: that its credential opens the peer's etcd
  * says nothing about who answers there.
  */
 export function unprovedAddresses({ client, server, endpoint: { addresses } }: Direction): readonly string[] {
-  const present = reachableEndpoints(server.snapshot)?.map(({ host, port }) => hostPort(host, port)) ?? [];
   const foreign = foreignFile(client.snapshot, server.identity.name);
   const isKept = foreign?.endpoint.addresses.join() === addresses.join();
   const leadsTo = isKept ? foreign.leadsTo : addresses;
-  return leadsTo.some((address) => present.includes(address)) ? [] : addresses;
+  return leadsTo.some((address) => isAddressOf(server.snapshot, address)) ? [] : addresses;
 }

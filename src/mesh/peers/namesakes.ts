@@ -1,4 +1,4 @@
-import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
+import { isAddressOf } from '../apiserver/own-addresses.ts';
 import { isSameKey, trustedBy, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshHostname, SERVER_CERT_SECRET } from '../objects/names.ts';
@@ -228,15 +228,15 @@ export function dialsNamesake(
 }
 
 /**
- * Whether an address at which a cluster dials a peer is one of another cluster's Service.
+ * Whether an address at which a cluster dials a peer is one of another cluster: of its Service, or of a node at the Service's node port.
  * @returns undefined where that does not tell: an address that was chosen need not be one of the Service's, nor one that only the
  * pods know
  */
 export function isDialledAt(client: ClusterSnapshot, peer: string, server: ClusterSnapshot): boolean | undefined {
   const dialled = dialledAddresses(client, peer);
-  const present = reachableEndpoints(server)?.map(({ host, port }) => hostPort(host, port));
-  if (present === undefined) return undefined;
-  if (dialled.some((address) => present.includes(address))) return true;
+  const are = dialled.map((address) => isAddressOf(server, address));
+  if (are.includes(true)) return true;
+  if (dialled.length === 0 || are.includes(undefined)) return undefined;
   const isChosen = choicesFor(client, peer).endpoints !== undefined;
   return isChosen || dialled.some((address) => address.startsWith(`${meshHostname(peer)}:`)) ? undefined : false;
 }

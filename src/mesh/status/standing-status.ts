@@ -1,13 +1,7 @@
 import { missingAccess } from '../apiserver/access.ts';
-import {
-  answersByNode,
-  awaitsEndpoints,
-  isIpAddress,
-  isNodePortUnseen,
-  isNodeUnseen,
-  splitHostPort,
-} from '../apiserver/endpoints.ts';
+import { awaitsEndpoints, isIpAddress, isNodePortUnseen, splitHostPort } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { answersByNode, isNodeUnseen } from '../apiserver/own-addresses.ts';
 import { outdatedIdentity } from '../apiserver/pod-marks.ts';
 import { isSameKey } from '../certificates/trust.ts';
 import { type AgentIdentity, misnamedAgents, saysMisnamed } from '../cilium/agent-identity.ts';

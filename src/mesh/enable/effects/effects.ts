@@ -1,6 +1,7 @@
 import { replicasOf, sizeOf } from '../../apiserver/deployment.ts';
-import { answersAt, hostPort, serviceEndpoints } from '../../apiserver/endpoints.ts';
+import { hostPort, serviceEndpoints } from '../../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../../apiserver/live.ts';
+import { answersAt } from '../../apiserver/own-addresses.ts';
 import { formerName, marksGivenUp } from '../../apiserver/pod-marks.ts';
 import { podIdentity } from '../../apiserver/recorded-identity.ts';
 import type { AuthorityPlan } from '../../certificates/plan-authority.ts';

@@ -1,5 +1,6 @@
-import { answersAt, hostPort, lackOfServingNodes, reachableEndpoints } from '../../apiserver/endpoints.ts';
+import { hostPort, lackOfServingNodes, reachableEndpoints } from '../../apiserver/endpoints.ts';
 import { apiserverService } from '../../apiserver/live.ts';
+import { answersAt } from '../../apiserver/own-addresses.ts';
 import { coversHost, nameCovers, namesBeside } from '../../certificates/cluster-certificates.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { connectCommand, unnamedContext } from '../../command-line.ts';

@@ -1,4 +1,5 @@
 import { hostPort, isIpAddress, reachableEndpoints, splitHostPort } from '../../apiserver/endpoints.ts';
+import { isAddressOf } from '../../apiserver/own-addresses.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { meshHostname } from '../../objects/names.ts';
 import { fieldOwner, managersOfKey, soleSetter, toolOwner } from '../../objects/ownership.ts';
@@ -65,8 +66,7 @@ export function saysWhoSet(client: ClusterSnapshot, peer: string): string {
   return setter ? ` (${setter.says})` : '';
 }
 
-/** Whether it leads to none of the addresses at which the peer's Service can be dialled. */
+/** Whether it leads to no address of the peer's. */
 export function leadsElsewhere({ leadsTo }: ForeignFile, server: ClusterSnapshot): boolean {
-  const current = new Set(reachableEndpoints(server)?.map(({ host, port }) => hostPort(host, port)));
-  return current.size > 0 && !leadsTo.some((address) => current.has(address));
+  return reachableEndpoints(server) !== undefined && leadsTo.every((one) => isAddressOf(server, one) === false);
 }
