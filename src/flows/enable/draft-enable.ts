@@ -30,6 +30,7 @@ import { openedAccess } from '../../mesh/enable/effects/opened-access.ts';
 import { type PeerMove, planMove } from '../../mesh/enable/effects/peer-move.ts';
 import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses.ts';
 import { whoMayStandOn } from '../../mesh/enable/effects/who-stands-on-it.ts';
+import { withIpv6Annotations } from '../../mesh/enable/exposure/ipv6-annotations.ts';
 import { releaseOf } from '../../mesh/enable/helm/hand-over.ts';
 import { refusedUpgrades } from '../../mesh/enable/helm/refused-upgrades.ts';
 import { peersOfRelease, type ReleasePeer } from '../../mesh/enable/helm/release-peers.ts';
@@ -216,12 +217,10 @@ export function draftFrom(
   };
   const { again } = options;
   refuseHiddenChoices(rendered, options, live, again && ((...words) => again(snapshot.context, ...words)));
+  const applied = applySettings(rendered, options, live);
+  const told = withIpv6Annotations(applied, withRenderedService(snapshot, applied));
   const set = withReplicasNoted(
-    withServiceNoted(
-      applySettings(rendered, options, live),
-      namespace,
-      choicesToNote(chosen, identity, settings, options),
-    ),
+    withServiceNoted(told, namespace, choicesToNote(withRenderedService(chosen, applied), identity, settings, options)),
     options.replicas ?? notedReplicas(snapshot),
   );
   const planned = withRenderedService(snapshot, set);

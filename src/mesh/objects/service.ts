@@ -9,6 +9,7 @@ export interface ServiceSpec {
   clusterIPs?: string[];
   externalIPs?: string[];
   ipFamilies?: string[];
+  ipFamilyPolicy?: 'SingleStack' | 'PreferDualStack' | 'RequireDualStack';
   selector?: Record<string, string>;
   ports?: { name?: string; port: number; targetPort?: number | string; nodePort?: number; protocol?: string }[];
   externalTrafficPolicy?: 'Cluster' | 'Local';
