@@ -268,6 +268,9 @@ function balancerAt(nodePort: number): KubeObject {
 
 it.each<[what: string, host: string, ids: string[], nodes?: ClusterSnapshot['nodes'], balancer?: KubeObject]>([
   ['an IP address that its Service has not', '203.0.113.8', ['peer-address-gone']],
+  // Of which its settings say that it cannot be dialled there, which nodes may well.
+  ['one of an IP family that Cilium has off', 'fd00::8', ['peer-address-gone']],
+  ["its Service's, of an IP family that Cilium has off", 'fd00::7', []],
   // It may well lead there: only a name server tells.
   ['a DNS name', 'mesh-2.example.org', []],
   ['a node of a NodePort', '10.0.0.1', [], NODES],
@@ -288,11 +291,13 @@ it.each<[what: string, host: string, ids: string[], nodes?: ClusterSnapshot['nod
     tally.add('agent', { name: 'node-1', clusters: [{ name: peer, ready: true, connected: true }] });
     return { report: tally.report(), snapshot: snapshotOf({ context, ciliumConfig: own, live: [...live] }) };
   };
-  const dials = secret('cilium-clustermesh', { 'mesh-2': `endpoints:\n- https://${host}:2379\n` });
+  const at = host.includes(':') ? `[${host}]` : host;
+  const dials = secret('cilium-clustermesh', { 'mesh-2': `endpoints:\n- https://${at}:2379\n` });
   const server = apiserverDeployment({ users: false, kvstoremesh: false });
+  const balanced = loadBalancerService('203.0.113.7', 'fd00::7');
   const one = polled('one', 1, 'mesh-2', [server, loadBalancerService('203.0.113.6'), dials]);
   const nodePort = serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 2379 }] });
-  const two = polled('two', 2, 'mesh-1', [server, balancer ?? (nodes ? nodePort : loadBalancerService('203.0.113.7'))]);
+  const two = polled('two', 2, 'mesh-1', [server, balancer ?? (nodes ? nodePort : balanced)]);
   const [report] = judgeStanding([one, nodes ? { ...two, snapshot: { ...two.snapshot, nodes } } : two], NOW);
   expect(report?.faults.map(({ id }) => id).filter((id) => id.startsWith('peer-address'))).toEqual(ids);
 });

@@ -34,7 +34,7 @@ const SOMEBODY_ELSE: readonly FailureClass[] = [
 
 /**
  * For each peer of which no address is dialled that its Service has, what is dialled instead; and where who dials has no address of the
- * family of those that are dialled, that. It may be how the peer is reached from there, so it only explains why a peer cannot be reached.
+ * family of those that are dialled, that first. It may be how the peer is reached from there, so it only explains why a peer cannot be reached.
  * @param others the other clusters that were read; of one that was not, only what was chosen is told
  */
 export function addressFaults(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): AddressFault[] {
@@ -45,9 +45,10 @@ export function addressFaults(snapshot: ClusterSnapshot, others: readonly Cluste
       file && other
         ? addressApart(snapshot, other, describeRef({ ...refOf(file.secret), namespace: undefined }))
         : undefined;
-    if (apart) return [apart];
+    // Of who is connected all the same, only that the address is none of the peer's tells anything.
+    const first = apart ? [apart] : [];
     const stray = addressesAstray(snapshot, peer, other);
-    if (!file || !stray || (!stray.present && !choicesFor(snapshot, peer).endpoints)) return [];
+    if (!file || !stray || (!stray.present && !choicesFor(snapshot, peer).endpoints)) return first;
     const { dialled, present, how } = stray;
     const service = present ? `, but the Service of ${peer} has ${present.join(', ')}` : '';
     const says = `${peer} is dialled at ${dialled.join(', ')}${how ? `, ${how}` : ''}${service}`;
@@ -61,10 +62,11 @@ export function addressFaults(snapshot: ClusterSnapshot, others: readonly Cluste
     const fault: Fault = { ...base, id, ...(hint ? { hint } : {}) };
     if (present && other) {
       const ownName = coversAll(other, dialled) ? (['tls-name'] as const) : [];
-      return [{ fault, explains: [...NOBODY, ...SOMEBODY_ELSE, ...ownName] }];
+      return [...first, { fault, explains: [...NOBODY, ...SOMEBODY_ELSE, ...ownName] }];
     }
     // It may as well be the peer that has changed: only its own cluster tells.
     return [
+      ...first,
       { fault, explains: NOBODY },
       { fault: { ...base, id: 'peer-address-doubtful' }, explains: [...SOMEBODY_ELSE, 'tls-name'] },
     ];
