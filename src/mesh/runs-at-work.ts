@@ -154,10 +154,8 @@ function nextOf(
     .map((place) => kubectlCommand(place, ['delete', 'lease', leaseRef(place.namespace).name]))
     .join(' && ');
   // Another one may have been meant since: the same would take that back.
-  const again = `If what it had begun is still wanted, run the same ${command} again, which finishes it`;
-  // Of a cluster that has no peer any more it does not open those that it had.
-  if (command === 'disable') return `${again}; or take the mark away, which may stay at its former peers: ${away}`;
-  if (command !== 'certs rotate') return `${again} and takes the mark away; or take the mark away: ${away}`;
+  if (command !== 'certs rotate')
+    return `If what it had begun is still wanted, run the same ${command} again, which finishes it and takes the mark away; or take the mark away: ${away}`;
   if (sought) return sought.hint ?? `Take its mark away, as it has left no rotation unfinished: ${away}`;
   const context = places.map((place) => place.context);
   const check = meshctlCommand('clustermesh check', { context }, ['--category', 'tls']);

@@ -85,6 +85,19 @@ export function writesWhat(
   return writes === wanted;
 }
 
+/** Whether a run is disabling the cluster that has its mark, and does not only part it from one that it disables. */
+export function disablesCluster({ command, peers = [] }: Pick<WorkingRun, 'command' | 'peers'>): boolean {
+  return command === 'disable' && peers.length === 0;
+}
+
+/** Whether two marks, at whichever clusters, are of one run, which may have several. */
+export function isOneRun(
+  one: Pick<WorkingRun, 'command' | 'host' | 'since'>,
+  other: Pick<WorkingRun, 'command' | 'host' | 'since'>,
+): boolean {
+  return one.command === other.command && one.host === other.host && one.since.getTime() === other.since.getTime();
+}
+
 /**
  * Whether a run that has come to its end has finished what one that has died had begun in the cluster: the same command, of no peer that
  * it was not about itself.
@@ -95,7 +108,7 @@ export function finishes(
 ): boolean {
   if (dead.command !== command) return false;
   // A cluster that is disabled has no peer left, whoever was to go.
-  if (!peers || (command === 'disable' && peers.length === 0)) return true;
+  if (!peers || disablesCluster({ command, peers })) return true;
   const of = dead.peers ?? [];
   return of.length > 0 && of.every((peer) => peers.includes(peer));
 }

@@ -29,6 +29,7 @@ export function kubectlStandIn(
   const refs = refsOf({ namespace });
   const [, deployment, replicas] = / scale deployment\/(\S+) --replicas=(\d+)$/.exec(line) ?? [];
   const [, configMap] = / delete configmap (\S+)$/.exec(line) ?? [];
+  const [, lease] = / delete lease (\S+)$/.exec(line) ?? [];
   const [, settings] = / patch configmap (\S+) --type merge --patch /.exec(line) ?? [];
   const [, workloads] = / rollout restart (.+)$/.exec(line) ?? [];
   const [, patched, patchedName = ''] = / patch (service|deployment) (\S+) --type=json -p /.exec(line) ?? [];
@@ -69,6 +70,8 @@ export function kubectlStandIn(
     cluster.store.create({ ...object, metadata: { ...object.metadata, namespace } });
   } else if (configMap !== undefined) {
     cluster.store.delete(refs.configMap(configMap));
+  } else if (lease !== undefined) {
+    cluster.store.delete({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name: lease });
   } else {
     throw new Error(`without kubectl nobody runs: ${line}`);
   }

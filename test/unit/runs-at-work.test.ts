@@ -11,8 +11,10 @@ import { ADVICE, adviceForFailure, type FailureClass } from '../../src/mesh/stat
 import {
   concernsPeers,
   finishes,
+  isOneRun,
   markedRuns,
   type WorkingCommand,
+  type WorkingRun,
   workingAnnotation,
   writesWhat,
 } from '../../src/mesh/working-runs.ts';
@@ -129,6 +131,16 @@ describe('the marks of runs', () => {
     ['disable', [], 'disable', ['a'], true],
   ])('%s of %j finishes what a dead %s of %j had begun: %s', (command, peers, of, dead, is) => {
     expect(finishes({ command, peers }, { command: of, peers: dead })).toBe(is);
+  });
+
+  it.each<[what: string, other: Partial<WorkingRun>, is: boolean]>([
+    ['about other peers', { run: 'def', peers: ['a'] }, true],
+    ['of another machine', { host: 'laptop' }, false],
+    ['that began later', { since: NOW }, false],
+    ['of another command', { command: 'disconnect' }, false],
+  ])('a mark %s is of the same run (%j)', (_what, other, is) => {
+    const one: WorkingRun = { ...hold(-1), command: 'disable', isRollingBack: false };
+    expect(isOneRun(one, { ...one, ...other })).toBe(is);
   });
 
   it('a mark tells its command and its peers; one of a former version is of apply, about all that is there', () => {

@@ -6,7 +6,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { partedFrom } from '../../mesh/peers/joined-peers.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
+import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { disconnectClusters } from '../connect/disconnect.ts';
 import {
   clustersOfParting,
@@ -17,10 +17,9 @@ import {
 import type { Flow, Target } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import type { EndingDials } from '../services/read-lost-backends.ts';
-import { targetsOfSteps } from '../write/apply-clusters.ts';
 import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { tellChanged } from '../write/tell-changed.ts';
-import { whileAtWork } from '../write/working-run.ts';
+import { type OpenElsewhere, whileAtWork } from '../write/working-run.ts';
 import { type DisableDraft, type DisableOptions, disableCluster, draftAsAgreed } from './disable.ts';
 import { sayTurns, turnAccount } from './leaving-turns.ts';
 
@@ -139,6 +138,8 @@ export function clustersOfLeaving({ target, draft, peers }: LeavingCluster): Pla
 
 /** What is said of clusters that leave in turn. */
 export interface TurnWords {
+  /** Opens the other clusters: a run that was killed may have marked peers that know nothing of its cluster any more. */
+  elsewhere: OpenElsewhere;
   /** The command line that does the same with other clusters. @param contexts of these */
   goOn(contexts: readonly string[]): string;
   /** What is to be known of peers that go on, once clusters have left. @param contexts of these */
@@ -153,7 +154,7 @@ export interface TurnWords {
 export async function leaveInTurn(
   flow: Flow,
   leaving: readonly LeavingCluster[],
-  { goOn, standing, ...options }: DisableOptions & TurnWords,
+  { goOn, standing, elsewhere, ...options }: DisableOptions & TurnWords,
 ): Promise<LeaveOutcome[]> {
   await requireNoRotation(flow, leavingTargets(leaving), leaving.flatMap(leavingSteps));
   const done: LeaveOutcome[] = [];
@@ -162,7 +163,7 @@ export async function leaveInTurn(
   };
   for (const one of leaving) {
     try {
-      done.push(await leaveMesh(flow, one, options));
+      done.push(await leaveMesh(flow, one, options, elsewhere));
     } catch (error) {
       sayStanding();
       const rest = leaving.slice(done.length).map(({ target }) => target.client.context);
@@ -187,12 +188,20 @@ export async function leaveInTurn(
  * Disconnects a cluster, then removes what enable has made: an agent that still dials what is gone would report it as failing.
  * @throws MeshctlError why it could not
  */
-async function leaveMesh(flow: Flow, one: LeavingCluster, options: DisableOptions): Promise<LeaveOutcome> {
+async function leaveMesh(
+  flow: Flow,
+  one: LeavingCluster,
+  options: DisableOptions,
+  elsewhere: OpenElsewhere,
+): Promise<LeaveOutcome> {
   const targets = [one.target];
   // Killed in between, it leaves a cluster that has no peer and is not disabled: its mark there tells whoever looks.
   const run = { command: 'disable' as const, since: flow.now(), doing: `Disabling ${one.draft.name}` };
-  const written = targetsOfSteps(targets, leavingSteps(one));
-  return whileAtWork(flow, { ...run, targets, written, peersOf: () => [] }, () => leaveAtWork(flow, one, options, run));
+  // Also where only peers have anything to forget: by what it says there the next run knows that they may be marked.
+  const written = leavingSteps(one).some(isChange) ? targets : [];
+  return whileAtWork(flow, { ...run, targets, written, peersOf: () => [], elsewhere }, () =>
+    leaveAtWork(flow, one, options, run),
+  );
 }
 
 async function leaveAtWork(

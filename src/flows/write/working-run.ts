@@ -5,7 +5,6 @@
 import { hostname } from 'node:os';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { isAlive } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
 import { applyLeaseRef } from '../../mesh/objects/names.ts';
 import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
@@ -13,27 +12,31 @@ import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import {
   concernsPeers,
   type EndState,
-  finishes,
   markedRuns,
   type WorkingRun,
   workingAnnotation,
   writesWhat,
 } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
-import { hasEnded } from '../own-process.ts';
 import { allOrFirstError } from '../parallel.ts';
 import {
   beginRun,
-  deletedOr,
   END_TIMEOUT_MS,
   heldByDetails,
-  leaveMark,
   MARKED_AT_A_TIME,
   markAnew,
   markedBy,
   type RunMark,
   whileOthersWrite,
 } from '../run-mark.ts';
+import {
+  type AboutPeers,
+  finishedBy,
+  isDead,
+  type OpenElsewhere,
+  takeAway,
+  takeAwayElsewhere,
+} from './take-marks-away.ts';
 
 /** A run that may take its work back. */
 export interface WorkingClusters {
@@ -50,6 +53,8 @@ export interface WorkingClusters {
  * that is said.
  * @param run.written of its clusters those that it writes to, and may take that back
  * @param run.parallel clusters at a time
+ * @param run.elsewhere opens clusters in which it has nothing to do any more, and in which one may have been that has died, and whose work
+ * it finishes; absent where that one was nowhere else
  */
 export async function whileAtWork<T>(
   flow: Flow,
@@ -58,21 +63,27 @@ export async function whileAtWork<T>(
     written,
     parallel = MARKED_AT_A_TIME,
     since = flow.now(),
+    elsewhere,
     ...run
-  }: { targets: readonly Target[]; written: readonly Target[]; parallel?: number } & AboutWork,
+  }: {
+    targets: readonly Target[];
+    written: readonly Target[];
+    parallel?: number;
+    elsewhere?: OpenElsewhere | undefined;
+  } & AboutWork,
   work: (clusters: WorkingClusters) => Promise<T>,
 ): Promise<T> {
   const limit = pLimit(Math.min(parallel, MARKED_AT_A_TIME));
-  const done = await whileMarked(flow, written, { ...beginRun(flow), since, ...run }, limit, work);
+  const done = await whileMarked(flow, written, { ...beginRun(flow), since, ...run }, limit, async (clusters) => {
+    const result = await work(clusters);
+    // Before they go here, by which it is known that they are elsewhere.
+    if (elsewhere) await takeAwayElsewhere(targets, run, elsewhere);
+    return result;
+  });
   // Where it had nothing to write; elsewhere they have gone with its own.
   const others = targets.filter((target) => !written.includes(target));
   await Promise.all(others.map((target) => limit(() => takeAway(target, finishedBy(run, target)))));
   return done;
-}
-
-/** Of a run that is about some peers of a cluster alone: their names, by its context. */
-interface AboutPeers {
-  peersOf?: ((context: string) => readonly string[]) | undefined;
 }
 
 interface AboutWork extends AboutPeers, Pick<WorkingRun, 'command'> {
@@ -195,30 +206,6 @@ async function writeOwn(
 }
 
 /**
- * Takes marks away, and the Lease with the last one; those of others stay, of whom no one would know else, also where they have died.
- * Where there is none, nothing is written; where that is not possible, it is no failure.
- */
-function takeAway({ client, namespace }: Target, isOver: (one: WorkingRun) => boolean): Promise<void> {
-  const ref = applyLeaseRef(namespace);
-  return leaveMark(client, ref, async (live, signal) => {
-    const runs = markedRuns(live);
-    const over = runs.filter(isOver);
-    if (over.length === 0) return;
-    const { uid, resourceVersion } = live.metadata;
-    const annotations = Object.assign({}, ...over.map(({ run }) => workingAnnotation(run, null)));
-    const unmark = () => client.patch(ref, { metadata: { annotations } }, { resourceVersion, signal });
-    if (over.length === runs.length) await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), unmark);
-    else await unmark();
-  });
-}
-
-/** Of the marks at a cluster those of runs that have died, and whose work a run has finished that has come to its end. */
-function finishedBy({ command, peersOf }: AboutWork, { client }: Target): (one: WorkingRun) => boolean {
-  const own = { command, peers: peersOf?.(client.context) };
-  return (one) => finishes(own, one) && (!isAlive(one, client.now()) || hasEnded(one));
-}
-
-/**
  * Says, of what a run has found as it wants it, that it counts on it, where another one is at work that may take it back. Whoever calls
  * this looks at it once more afterwards: that one may have been through with it by then. Of one that does the contrary it only warns.
  * @param options.wanted how it wants that to be: what is written otherwise, it does not count on
@@ -249,8 +236,7 @@ async function relyOnOthers(
   const { client, namespace } = target;
   const { context } = client;
   const ref = applyLeaseRef(namespace);
-  const isOther = (one: WorkingRun) =>
-    one.run !== own && concernsPeers(one, peers) && isAlive(one, client.now()) && !hasEnded(one);
+  const isOther = (one: WorkingRun) => one.run !== own && concernsPeers(one, peers) && !isDead(one, client);
   let working: WorkingRun[] = [];
   let contrary: WorkingRun[] = [];
   try {

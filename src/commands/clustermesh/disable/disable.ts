@@ -114,6 +114,14 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
       const warnings = [...standing(leavers), ...unasked, ...unseen];
       const untold = new Map(leavers.map((one) => [one.target.client.context, one.untold]));
       const inTurn: TurnWords = {
+        elsewhere: async (look) => {
+          const known = await others.read();
+          if (known.length === 0) return;
+          await others.withOpened(
+            known.map((one) => one.context),
+            look,
+          );
+        },
         goOn: (names) => context.againWithout(['--context', '--all'], '--context', contextList(names)),
         standing: (gone) =>
           isSaidFirst ? [] : standing(leavers.filter(({ target }) => gone.includes(target.client.context))),
