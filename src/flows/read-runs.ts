@@ -1,8 +1,10 @@
 import { readOr } from '../kube/unless-refused.ts';
 import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
+import { isAlive } from '../mesh/hold.ts';
 import { applyLeaseRef, rotationLeaseRef } from '../mesh/objects/names.ts';
 import { unfinishedRotation } from '../mesh/rotation/unfinished-rotation.ts';
 import { runsMarked, type SeenRuns } from '../mesh/runs-at-work.ts';
+import { disablesCluster, markedRuns } from '../mesh/working-runs.ts';
 import type { Flow, Target } from './flow.ts';
 import { hasEnded } from './own-process.ts';
 import { orWithout } from './where-it-succeeds.ts';
@@ -15,6 +17,17 @@ export async function readRuns(flow: Pick<Flow, 'signal'>, { client, namespace }
   const [rotation, apply] = marks.map((mark) => (mark === 'unread' ? undefined : mark));
   const runs = rotation || apply ? runsMarked({ rotation, apply }, client.now(), hasEnded) : [];
   return { ...(runs.length > 0 ? { runs } : {}), ...(marks.includes('unread') ? { runsUnread: true } : {}) };
+}
+
+/** A snapshot with the run that is disabling its cluster: what is enabled or connected there meanwhile goes with it. */
+export async function withDisablingRun<S extends ClusterSnapshot>(
+  flow: Pick<Flow, 'signal'>,
+  { client, namespace }: Target,
+  snapshot: S,
+): Promise<S> {
+  const lease = await orWithout(flow, client.get(applyLeaseRef(namespace)), undefined);
+  const run = markedRuns(lease).find((one) => disablesCluster(one) && isAlive(one, client.now()) && !hasEnded(one));
+  return run ? { ...snapshot, disabledBy: { host: run.host, since: run.since.toISOString() } } : snapshot;
 }
 
 /** A snapshot with the run that is at work at the rotation in whose middle its CA is: it is to be waited for, and nothing to be finished. */

@@ -88,6 +88,8 @@ export interface ClusterSnapshot {
   identitySetAt?: Date | undefined;
   /** The run that is at work at a rotation of its CA by now, with its machine; looked for only where a rotation has come into its middle. */
   rotatedBy?: { command: string; host: string; since: string } | undefined;
+  /** The run that is at work at disabling it by now, with its machine; looked for by what enables or connects. */
+  disabledBy?: { host: string; since: string } | undefined;
   /** Labels of Cilium's namespace; undefined when they were not read, or may not be. */
   namespaceLabels?: Readonly<Record<string, string>> | undefined;
   /** That namespace, where it is being deleted, with all that is in it and nothing more to come. */

@@ -421,6 +421,36 @@ describe('who finds what another run is about to change the other way', () => {
   });
 });
 
+it('a disable that is at work is named by the plan of what enables or connects its cluster, and by no other', async () => {
+  await clusters.meshctl.ok(connect('mesh-1', 'mesh-2'));
+  const file = { clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }], topology: { type: 'mesh' as const } };
+  const plans = {
+    connect: connect('mesh-1', 'mesh-2', '--dry-run'),
+    enable: ['clustermesh', 'enable', '--context', 'mesh-1', '--dry-run'],
+    apply: ['apply', '-f', '-', '--dry-run'],
+    'connect of its peer with others': connect('mesh-2', 'mesh-3', '--dry-run'),
+  };
+  const told: Record<string, string[]> = {};
+  clusters.fault = async ({ verb, name, dryRun }) => {
+    const isParting = !dryRun && verb === 'patch' && name === 'clustermesh-remote-users';
+    if (Object.keys(told).length > 0 || !isParting) return undefined;
+    for (const [plan, argv] of Object.entries(plans)) {
+      told[plan] = [];
+      const { stderr } = await clusters.meshctl(argv, { input: meshText(file) });
+      told[plan] = stderr.replaceAll(/\s+/g, ' ').match(/"?mesh-\d"?: another run, disable on \S+, is at work/g) ?? [];
+    }
+    return undefined;
+  };
+  await clusters.meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', '--yes']);
+  const once = (words: string) => [expect.stringContaining(words)];
+  expect(told).toEqual({
+    connect: once('mesh-1'),
+    enable: once('mesh-1'),
+    apply: once('mesh-1'),
+    'connect of its peer with others': [],
+  });
+});
+
 it('a disable that is cut off once it has parted its cluster is named by status until it is run again', async () => {
   expect((await clusters.meshctl(connect('mesh-1', 'mesh-2'))).exitCode).toBe(0);
   const ofStatus = ['clustermesh', 'status', '--context', 'mesh-1', '-o', 'json'];

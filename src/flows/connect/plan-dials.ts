@@ -21,6 +21,7 @@ import { unknownRangeNotes } from '../../mesh/connect/unknown-ranges.ts';
 import { unknownVersionNotes } from '../../mesh/connect/unknown-version.ts';
 import { unprovedWarnings } from '../../mesh/connect/unproved.ts';
 import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
+import { beingDisabled } from '../../mesh/enable/unfinished-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { aliasPath } from '../../mesh/peers/file/host-aliases.ts';
 import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
@@ -131,6 +132,7 @@ function planDials({
     ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
     ...unknownRangeNotes(snapshots),
     ...unfinishedWarnings(snapshots),
+    ...disablingWarnings(snapshots),
     ...dialWarnings(directions),
     ...notes,
     ...directions.flatMap(choiceNotes),
@@ -197,6 +199,13 @@ function unfinishedWarnings(snapshots: readonly ClusterSnapshot[]): string[] {
         ]
       : [];
   });
+}
+
+/** Who connects a cluster that is being disabled waits for what is just taken away. */
+export function disablingWarnings(snapshots: readonly ClusterSnapshot[]): string[] {
+  return snapshots.flatMap((snapshot) =>
+    beingDisabled(snapshot).map((says) => `context "${snapshot.context}": ${says}`),
+  );
 }
 
 /** A finding of the compatibility checks as a warning. */

@@ -15,7 +15,7 @@ import { saysUnreadMarks } from '../../mesh/peers/unread-choices.ts';
 import { bothDialByConnect } from '../../mesh/services/unanswered-requests.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { withRotatingRun } from '../read-runs.ts';
+import { withDisablingRun, withRotatingRun } from '../read-runs.ts';
 import { firstFailure, whereAccessible } from '../where-it-succeeds.ts';
 import { whereUsable } from '../where-usable.ts';
 import { drainingNotes, type HeldPeers, readHeld } from './await-drained.ts';
@@ -133,7 +133,7 @@ function readMesh(flow: Flow, { source, destinations }: MeshRequest, { parallel,
   const read = async (target: Target) => {
     const { client, namespace } = target;
     const snapshot = await readSnapshot(client, { namespace, purpose: 'connect', services: true });
-    return withRotatingRun(flow, target, snapshot);
+    return withDisablingRun(flow, target, await withRotatingRun(flow, target, snapshot));
   };
   return during(
     flow,

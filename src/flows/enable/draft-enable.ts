@@ -51,7 +51,7 @@ import {
   settleEnable,
   settleImage,
 } from '../../mesh/enable/settings.ts';
-import { requireDisabled } from '../../mesh/enable/unfinished-disable.ts';
+import { beingDisabled, requireDisabled } from '../../mesh/enable/unfinished-disable.ts';
 import { type KubeObject, keyOf, objectIn, refOf } from '../../mesh/objects/kube-object.ts';
 import {
   apiserverDeploymentRef,
@@ -78,7 +78,7 @@ import type { Authority } from '../../pki/authority.ts';
 import { readReleaseValues } from '../../snapshot/helm-release.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Flow, Target } from '../flow.ts';
-import { withRotatingRun } from '../read-runs.ts';
+import { withDisablingRun, withRotatingRun } from '../read-runs.ts';
 import { enableWarnings, portOfPeer, settingNotes, unservedWarnings, usersDoubts } from './draft-warnings.ts';
 import { withWhatRuns } from './what-runs.ts';
 
@@ -151,7 +151,7 @@ export async function draftEnable(
   const { client, namespace } = target;
   const refs = templateRefs(templates, namespace);
   const read = await readSnapshot(client, { namespace, purpose: 'enable', refs });
-  const snapshot = await withRotatingRun(flow, target, read);
+  const snapshot = await withDisablingRun(flow, target, await withRotatingRun(flow, target, read));
   const release = options.handsTo && releaseOf(snapshot, options.handsTo.release);
   const releasePeers = release ? peersOfRelease(await readReleaseValues(client, namespace, release)) : [];
   return draftFrom(await withWhatRuns(flow, target, snapshot), templates, options, flow.now(), releasePeers);
@@ -275,6 +275,7 @@ export function draftFrom(
     ],
     warnings: [
       ...(rotation?.isProven ? [unfinishedWarning(rotation, snapshot, others)] : []),
+      ...beingDisabled(snapshot),
       ...authorityWarnings(snapshot, authority, others),
       ...ofAddress,
       ...[

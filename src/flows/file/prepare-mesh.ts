@@ -28,7 +28,7 @@ import { draftFrom, type EnableDraft, type EnableOptions } from '../enable/draft
 import { concernsOthers } from '../enable/enable.ts';
 import { withWhatRuns } from '../enable/what-runs.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { withRotatingRun } from '../read-runs.ts';
+import { withDisablingRun, withRotatingRun } from '../read-runs.ts';
 import type { LostServices } from '../services/read-lost-backends.ts';
 import { outlookOf } from '../services/read-outlook.ts';
 import { readWithdrawals, type WithOthers } from '../services/read-withdrawals.ts';
@@ -223,15 +223,19 @@ async function readMember(flow: Flow, member: FileMember, spec: MeshSpec, templa
     Promise.all(homes.map((ref) => unlessForbidden(client.get(ref)))),
   ]);
   requireCilium(connect);
-  const { rotatedBy } = await withRotatingRun(flow, member.target, connect);
+  const { rotatedBy, disabledBy } = await withDisablingRun(
+    flow,
+    member.target,
+    await withRotatingRun(flow, member.target, connect),
+  );
   const keyed = services.map((one) => {
     const { namespace: home = '', name } = one.metadata;
     return [serviceKey({ namespace: home, name }), one] as const;
   });
   return {
     member,
-    enable: { ...(await withWhatRuns(flow, member.target, enable)), rotatedBy },
-    connect: { ...connect, rotatedBy },
+    enable: { ...(await withWhatRuns(flow, member.target, enable)), rotatedBy, disabledBy },
+    connect: { ...connect, rotatedBy, disabledBy },
     services: new Map(keyed),
     goingNamespaces: new Map(
       namespaces.flatMap((one) => (one && isGoing(one) ? [[one.metadata.name, one] as const] : [])),
@@ -272,6 +276,7 @@ export function meshWarnings({ snapshots, drafts, connections, extra, withdrawal
     const isTold = says !== undefined && connecting.some((words) => words.includes(`"${snapshot.context}": ${says}`));
     return warnings
       .filter((words) => !(isTold && words.startsWith(says)))
+      .filter((words) => !connecting.includes(`context "${snapshot.context}": ${words}`))
       .map((words) => `${snapshot.context}: ${words}`);
   });
   return [

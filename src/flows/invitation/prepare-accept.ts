@@ -25,9 +25,10 @@ import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { sharedWithStranger } from '../../mesh/services/newly-shared.ts';
 import { plainSerial } from '../../mesh/status/troubleshoot.ts';
 import { readBundle } from '../../pki/read.ts';
-import { judgeMesh, movesPeer, type PreparedConnect, sentenceOf } from '../connect/plan-dials.ts';
+import { disablingWarnings, judgeMesh, movesPeer, type PreparedConnect, sentenceOf } from '../connect/plan-dials.ts';
 import { reachedBy } from '../connect/reached-peers.ts';
 import { type Flow, issuingTime, type Target } from '../flow.ts';
+import { withDisablingRun } from '../read-runs.ts';
 import type { Accepted } from './answer.ts';
 import { spentSteps } from './invite.ts';
 import { readOwnMember, requireSettled } from './own-member.ts';
@@ -173,6 +174,7 @@ export async function prepareAccept(
       warnings: [
         ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
         ...unknownRangeNotes([own.snapshot]),
+        ...disablingWarnings([await withDisablingRun(flow, target, own.snapshot)]),
         ...directions.flatMap(({ credential }) => credential.warnings),
         ...foreignHomeNotes(steps),
         ...shared,

@@ -32,6 +32,15 @@ export function sinceDisable(unfinished: UnfinishedDisable | undefined): string 
   return unfinished === undefined ? '' : `; ${unfinished.says}`;
 }
 
+/** That another run is disabling a cluster in which something is to be enabled or connected. */
+export function beingDisabled({ disabledBy }: Pick<ClusterSnapshot, 'disabledBy'>): string[] {
+  if (!disabledBy) return [];
+  const { host, since } = disabledBy;
+  return [
+    `another run, disable on ${host}, is at work there, since ${since}, and takes away what is enabled and connected there → Wait until it has ended, then run the same command again.`,
+  ];
+}
+
 /** Both ways on from a disable that is unfinished: whether it is still meant, only the operator knows. */
 export function waysOn({ context }: { context: string }, unfinished: UnfinishedDisable): string {
   return `finish the disable: ${afterEnd('disable', context, unfinished)}; or enable it again: ${afterEnd('enable', context, unfinished)}`;
