@@ -18,8 +18,9 @@ import type { Flow, Target } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import type { EndingDials } from '../services/read-lost-backends.ts';
 import type { PlannedCluster } from '../write/require-none-joined.ts';
+import type { OpenElsewhere } from '../write/take-marks-away.ts';
 import { tellChanged } from '../write/tell-changed.ts';
-import { type OpenElsewhere, whileAtWork } from '../write/working-run.ts';
+import { whileAtWork } from '../write/working-run.ts';
 import { type DisableDraft, type DisableOptions, disableCluster, draftAsAgreed } from './disable.ts';
 import { sayTurns, turnAccount } from './leaving-turns.ts';
 
