@@ -1,7 +1,11 @@
 import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { timeIn } from '../cluster-clocks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { APISERVER, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { lastChange, TAKEN_UP_WITHIN_MS } from '../objects/last-change.ts';
+import { APISERVER, configMapRef, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
 import { restartWorkloads } from '../objects/restart.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { type Finding, listed } from './shared/check.ts';
@@ -36,25 +40,33 @@ export const USERS_CHECKS: readonly MeshCheck[] = [
         unseen: etcdsUnasked.map((pod) => `etcd of ${pod} did not tell which users it has`),
       };
     },
-    run: ({ clusters, observed }) => clusters.flatMap((cluster) => differing(cluster, observed.get(cluster.context))),
+    run: ({ clusters, observed, now }) =>
+      clusters.flatMap((cluster) => differing(cluster, timeIn(cluster, now), observed.get(cluster.context))),
     says: ({ args }) =>
       `context "${args.context}": etcd of ${args.pod} ${args.problem} ${listed(args.users)}, ${args.but}`,
   },
 ];
 
-function differing(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[] {
+function differing(cluster: ClusterSnapshot, now: Date, seen?: ClusterObservation): Finding[] {
   const { context, remoteUsers } = cluster;
   if (!remoteUsers || !makesRemoteUsers(apiserverDeployment(cluster))) return [];
   // It passes over a user that has the cluster's own name.
   const wanted = remoteUsers.map(({ name }) => name).filter((name) => name !== knownAs(cluster));
   // etcd lives and dies with its pod: a new one has the users of the list, and no others.
-  const hint = restartWorkloads(cluster, [`deployment/${APISERVER}`]);
+  const restart = restartWorkloads(cluster, [`deployment/${APISERVER}`]);
+  // Who was just disconnected is let in until the pod has the new list, which passes by itself.
+  const changed = lastChange(cluster.objects.get(keyOf(configMapRef(cluster.namespace, REMOTE_USERS_CONFIGMAP))));
+  const isFresh = changed !== undefined && Math.abs(now.getTime() - changed) <= TAKEN_UP_WITHIN_MS;
+  const look = meshctlCommand('clustermesh check', { context }, ['--category', 'tls']);
+  const outdated = isFresh
+    ? `Wait until the kubelet has brought the pod the new list, two minutes at most, then look again: ${look}`
+    : restart;
   // A new one would let nobody in where the list cannot be read.
   const cause = { foundBy: 'users-unreadable', foundIn: context };
   return [...(seen?.etcdUsers ?? [])].flatMap(([pod, present]): Finding[] => {
     const missing = wanted.filter((name) => !present.includes(name));
     const strangers = present.filter((name) => !wanted.includes(name) && !BUILT_IN.test(name));
-    const about = (users: string[], problem: string, but: string, severity: 'fail' | 'warn') =>
+    const about = (users: string[], problem: string, but: string, severity: 'fail' | 'warn', hint = restart) =>
       users.length > 0
         ? [findingOf('tls-users-made', severity, context, { pod, users, problem, but, ...cause }, hint)]
         : [];
@@ -68,7 +80,7 @@ function differing(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding
         'fail',
       ),
       ...about(missing, 'has no user', `which is in ConfigMap ${REMOTE_USERS_CONFIGMAP}`, 'fail'),
-      ...about(strangers, 'still lets in', `which is not in ConfigMap ${REMOTE_USERS_CONFIGMAP}`, 'warn'),
+      ...about(strangers, 'still lets in', `which is not in ConfigMap ${REMOTE_USERS_CONFIGMAP}`, 'warn', outdated),
     ];
   });
 }
