@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { type FirewallRule, firewallRules } from '../../src/mesh/network/firewall.ts';
+import { fullGroups } from '../../src/mesh/network/security-groups.ts';
 import { firewallNft } from '../../src/views/network/firewall-nft.ts';
 import { firewallScript } from '../../src/views/network/firewall-scripts.ts';
 import { firewallTerraform } from '../../src/views/network/firewall-terraform.ts';
@@ -474,5 +475,39 @@ describe('for nftables', () => {
     const chains = ['input', 'forward'].map((chain) => `add chain inet filter ${chain}\n`);
     const input = `add table inet filter\n${chains.join('')}${firewallNft(WIDE)}\n`;
     execFileSync('nft', ['-c', '-f', '-'], { input });
+  });
+});
+
+describe('a security group of AWS', () => {
+  const mesh = (count: number, more = {}) =>
+    firewallRules(
+      Array.from({ length: count }, (_, index) => cluster(index + 1, index < 2 ? { scheme: 'aws', ...more } : {})),
+    );
+
+  it('is said to be full where all rules into a cluster are more than 60 of an IP family', () => {
+    const rules = mesh(22);
+    // Of each other cluster's nodes: tunnel, health and echo requests.
+    expect(fullGroups(rules).map(({ says }) => says)).toEqual([
+      expect.stringMatching(/^these are 63 inbound rules for IPv4 in a security group, which takes 60 unless/),
+      expect.stringMatching(/^these are 63 /),
+    ]);
+    for (const script of [firewallScript(rules, 'aws'), firewallTerraform(rules)]) {
+      expect(script).toMatch(
+        /^# Too many: context "context-1": these are 63 inbound rules for IPv4 .*\.\n(# .*\n)*# Raise the quota/m,
+      );
+    }
+    expect(firewallScript(rules, 'gcloud')).not.toContain('Too many');
+    // What is said is what the script calls for.
+    expect(firewallScript(rules, 'aws').match(/^allow "/gm)).toHaveLength(2 * 63);
+  });
+
+  it('takes as many of each family', () => {
+    expect(fullGroups(mesh(21))).toEqual([]);
+    const six = (rule: FirewallRule) => ({
+      ...rule,
+      sources: rule.sources.map((cidr) => `fd00:${cidr.replace(/[./]/g, ':')}::/64`),
+    });
+    const { clusters, rules } = mesh(21);
+    expect(fullGroups({ clusters, rules: [...rules, ...rules.map(six)] })).toEqual([]);
   });
 });

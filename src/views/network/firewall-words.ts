@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import { capital } from '../../mesh/counted.ts';
 import type { FirewallCluster, FirewallPlatform, FirewallRule, FirewallRules } from '../../mesh/network/firewall.ts';
+import { FULL_GROUP_ADVICE, fullGroups } from '../../mesh/network/security-groups.ts';
 import { unreachableWords } from '../../mesh/status/mesh-status.ts';
 
 /** A rule under what it also has in a later output, whatever else stands there by then. */
@@ -117,11 +119,8 @@ export function familyOfRule({ sources }: FirewallRule): 4 | 6 {
 }
 
 /** The lines that every form begins with, without the tool's own sign for a comment. @param format as `-o` has it @param more about this form */
-export function headNotes(
-  { clusters, unknown, unreachable }: FirewallRules,
-  format: string,
-  more: readonly string[],
-): string[] {
+export function headNotes(report: FirewallRules, format: string, more: readonly string[]): string[] {
+  const { clusters, unknown, unreachable } = report;
   const contexts = [...clusters, ...unreachable].map(({ context }) => context);
   return [
     `What the network has to let through between ${clusters.map(({ name }) => name).join(', ')}. Made by:`,
@@ -129,10 +128,22 @@ export function headNotes(
     'The ranges are those of the nodes (and pods, where they are routed natively) at this moment: make them again when nodes of other',
     'ranges join.',
     ...more,
+    ...(format === 'aws' || format === 'terraform' ? groupNotes(report) : []),
     ...unknown.map(({ context, why }) => `Missing here: context "${context}": ${why}.`),
     // Whoever replaces former rules by these takes those of such a cluster away.
     ...unreachable.map((cluster) => `Missing here, with all its rules: ${unreachableWords(cluster)}.`),
   ];
+}
+
+/** Whose security group does not take all of it, and what to do. */
+function groupNotes(report: FirewallRules): string[] {
+  const full = fullGroups(report);
+  return full.length === 0
+    ? []
+    : [
+        ...full.map(({ context, says }) => `Too many: context "${context}": ${says}.`),
+        `${capital(FULL_GROUP_ADVICE)}.`,
+      ];
 }
 
 /** What one cluster's section begins with. */

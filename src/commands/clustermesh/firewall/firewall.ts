@@ -1,7 +1,9 @@
 import { readFirewallRules } from '../../../flows/network/firewall.ts';
 import { nameOthers } from '../../../mesh/command-line.ts';
+import { capital } from '../../../mesh/counted.ts';
 import { exitOf, MeshctlError } from '../../../mesh/errors.ts';
 import type { FirewallRules } from '../../../mesh/network/firewall.ts';
+import { FULL_GROUP_ADVICE, fullGroups } from '../../../mesh/network/security-groups.ts';
 import { firewallNft } from '../../../views/network/firewall-nft.ts';
 import { firewallScript, isTool } from '../../../views/network/firewall-scripts.ts';
 import { firewallTerraform } from '../../../views/network/firewall-terraform.ts';
@@ -30,6 +32,11 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof FIREWAL
       context.progress.warn(`context "${name}": ${why}${hint === undefined ? '' : ` → ${hint}`}`);
     }
   }
+  if (!OTHERS_FORMATS.includes(flags.output)) {
+    for (const { context: name, says } of fullGroups(shown)) {
+      context.progress.warn(`context "${name}": ${says} → ${capital(FULL_GROUP_ADVICE)}.`);
+    }
+  }
   return {
     kind: 'FirewallRules',
     data: { ...shown },
@@ -37,6 +44,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof FIREWAL
     exitCode: exitOf({ failed: report.unknown.length > 0, unseen: report.unreachable.length > 0 }),
   };
 }
+
+/** Of firewalls that are no security groups of AWS. */
+const OTHERS_FORMATS: readonly string[] = ['gcloud', 'az', 'nft'];
 
 /** In a format of others' programs; undefined for any other one. */
 function rulesIn(report: FirewallRules, format: string): string | undefined {
