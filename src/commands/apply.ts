@@ -115,7 +115,12 @@ async function withOutside<T>(
   const names = wanted.map(({ name }) => name);
   const forgetting = wanted
     .filter(({ name }) => !found.known.has(name))
-    .flatMap(({ name, knownBy }) => knownBy.map((snapshot) => forget(snapshot.context, [name])));
+    .map(({ name, knownBy }) =>
+      forget(
+        knownBy.map((snapshot) => snapshot.context),
+        [name],
+      ),
+    );
   requireAnswers(names, found, `What is gone for good is forgotten by: ${forgetting.join(' && ')}`);
   // Of those nobody knows anything any more.
   const halfway = leaving.length > 0 ? halfLeft(leaving, spec, await othersOf(context, flags, members)()) : [];

@@ -1,19 +1,22 @@
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { partingsOf, planDisconnect } from '../../mesh/connect/disconnect-plan.ts';
+import { counted, enumerated } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { knownPeers, ownUser } from '../../mesh/peers/peers.ts';
+import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
 import { type EtcdUsers, readEtcdUsers } from '../etcd/read-users.ts';
-import type { Flow, Target } from '../flow.ts';
-import { orWithout } from '../where-it-succeeds.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { orWithout, whereAccessible } from '../where-it-succeeds.ts';
 import {
   type DisconnectedCluster,
   type DisconnectOptions,
   type PreparedDisconnect,
   prepareDisconnect,
 } from './prepare-disconnect.ts';
+import { readParting } from './read-parting.ts';
 
 /** What {@link prepareForgetting} takes of a name that may be forgotten already. */
 export interface ForgettingOptions {
@@ -47,6 +50,74 @@ export async function prepareForgetting(
   for (const { snapshot } of prepared.partings)
     unknown.push(...(await unknownAmong(flow, source, snapshot, peers, options)));
   return { ...prepared, unknown };
+}
+
+/** What {@link prepareForgettingIn} takes of several clusters. */
+export interface ForgettingInSeveral extends ForgettingOptions {
+  /** Clusters at a time. */
+  parallel: number;
+  /** Clusters that cannot be accessed have no part in it. */
+  spare: boolean;
+}
+
+/**
+ * The same for several clusters, as one plan: each forgets the names that it knows. One that has such a name itself forgets nothing, and
+ * is no part of it.
+ * @returns with those that cannot be accessed as `spared`
+ * @throws MeshctlError `NotFound` for a name that none of them knows
+ */
+export async function prepareForgettingIn(
+  flow: Flow,
+  targets: readonly Target[],
+  peers: readonly string[],
+  mode: ConnectionMode,
+  { readOthers, ignoreNotFound, ignoring, parallel, spare }: ForgettingInSeveral,
+): Promise<PreparedForgetting & { own: readonly ClusterSnapshot[] }> {
+  const silent = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
+  const quiet = { ...flow, progress: { ...flow.progress, start: () => silent } };
+  let read: Promise<ClusterSnapshot[]> | undefined;
+  const readAll = () => {
+    read ??= readParting(quiet, targets, parallel).then((all) =>
+      all.flatMap((one) => (one instanceof MeshctlError ? [] : [one])),
+    );
+    return read;
+  };
+  const prepare = (target: Target) =>
+    prepareForgetting(quiet, target, peers, mode, {
+      readOthers: async () => {
+        const [outside, all] = await Promise.all([readOthers(), readAll()]);
+        return [...outside, ...all.filter(({ context }) => context !== target.client.context)];
+      },
+      ignoreNotFound: true,
+      ignoring,
+    });
+  const words = counted(targets.length, 'cluster');
+  const { done, failed } = await during(flow, { doing: `Reading ${words}`, done: `Read ${words}` }, () =>
+    whereAccessible(flow, targets, prepare, { parallel, least: spare ? 1 : targets.length }),
+  );
+  const isOwn = ({ partings }: PreparedForgetting) =>
+    partings.some(({ snapshot }) => peers.includes(clusterNameOf(snapshot)));
+  const forgetting = done.filter((one) => !isOwn(one));
+  const unknown = peers.filter((peer) => forgetting.every((one) => one.unknown.includes(peer)));
+  if (unknown.length > 0 && !ignoreNotFound) {
+    const contexts = targets.map(({ client }) => client.context);
+    const names = unknown.map((peer) => `"${peer}"`).join(', ');
+    throw new MeshctlError('NotFound', `no cluster of contexts ${enumerated(contexts)} knows a cluster ${names}`, {
+      hint: `--peer takes names of clusters. Nothing was changed. Where a name may be forgotten already: ${ignoring}`,
+      details: { contexts, unknown },
+    });
+  }
+  return {
+    targets: forgetting.flatMap((one) => one.targets),
+    partings: forgetting.flatMap(({ partings }) => partings),
+    parted: forgetting.flatMap(({ parted }) => parted),
+    plan: { steps: forgetting.flatMap(({ plan }) => plan.steps) },
+    effects: mergeEffects(forgetting.flatMap(({ effects }) => effects)),
+    warnings: [...new Set(forgetting.flatMap(({ warnings }) => warnings))],
+    spared: failed,
+    unknown,
+    own: done.filter(isOwn).flatMap(({ partings }) => partings.map(({ snapshot }) => snapshot)),
+  };
 }
 
 const NOT_ASKED: EtcdUsers = { users: new Map(), unasked: [] };

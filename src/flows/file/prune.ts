@@ -207,7 +207,10 @@ function marksOfLeaving(
   );
   const unfound = [...groupBy(open, ({ peer }) => peer)].map(([peer, marks]) => {
     const disable = meshctlCommand('clustermesh disable', { context: unnamedContext(peer) });
-    const gone = marks.map(({ cluster }) => forget(cluster, [peer])).join(' && ');
+    const gone = forget(
+      marks.map(({ cluster }) => cluster),
+      [peer],
+    );
     return `"${peer}" was disconnected by an apply --prune that did not come to its end, and no context leads to it that answers: whether it is disabled is not known → if it is there, disable it: ${disable}; or if it is gone, forget it: ${gone}`;
   });
   return { clearing, noted: [...new Set(noted)], unfound };

@@ -323,9 +323,10 @@ function differentPeers(input: CheckInput, all: readonly ClusterSnapshot[]): Fin
               : input.areStanding
                 ? `If that cluster was replaced, forget the former one, then connect this one: ${forget(context, [name])} && ${connectCommand(context, named.context)}`
                 : // Whoever asks before they are connected does so next.
-                  `If that cluster was replaced, forget the former one: ${knowersOf(name, id)
-                    .map((knower) => forget(knower.context, [name]))
-                    .join(' && ')}`,
+                  `If that cluster was replaced, forget the former one: ${forget(
+                    knowersOf(name, id).map((knower) => knower.context),
+                    [name],
+                  )}`,
         },
       ];
     }),

@@ -164,7 +164,11 @@ export function nameOfDead(context: string, of: DisconnectOfDead): string {
   });
 }
 
-/** The command with which a cluster forgets peers. @param more further words */
-export function forget(context: string, peers: readonly string[], more: readonly string[] = []): string {
+/** The command with which a cluster, or each of several, forgets peers. @param more further words */
+export function forget(
+  context: string | readonly string[],
+  peers: readonly string[],
+  more: readonly string[] = [],
+): string {
   return meshctlCommand('clustermesh disconnect', { context }, ['--peer', peers.join(','), ...more]);
 }

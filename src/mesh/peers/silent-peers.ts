@@ -38,9 +38,9 @@ export function stillSent(senders: readonly { readonly keptFor?: string | undefi
   return `a cluster that is silent is still sent its share of requests${until}, which are lost`;
 }
 
-/** The command lines that end it, by which clusters forget a peer. @param holders contexts of those that have it */
+/** The command line that ends it, by which clusters forget a peer. @param holders contexts of those that have it */
 export function forgetCommands(peer: string, holders: readonly string[]): string {
-  return holders.map((context) => meshctlCommand('clustermesh disconnect', { context }, ['--peer', peer])).join(' && ');
+  return meshctlCommand('clustermesh disconnect', { context: holders }, ['--peer', peer]);
 }
 
 /** `"mesh-2" may be the cluster of context "two", which does not answer`. @param peers names of clusters */

@@ -73,11 +73,11 @@ export function withFormerForgotten(fault: Fault, one: SeenCluster, others: read
     );
     const [first] = knowers;
     if (!first || knowers.length < peers.length) return fault;
-    const forgetting = knowers.map(({ snapshot }) => forget(snapshot.context, [own]));
     const enabled = meshctlCommand('clustermesh enable', { context: one.snapshot.context });
     const contexts = knowers.map(({ snapshot }) => snapshot.context);
-    const joined = [...forgetting, enabled, connectCommand(one.snapshot.context, contexts)].join(' && ');
-    const hint = `forget the former one: ${forgetting.join(' && ')}; or have this one take its place: ${joined}`;
+    const forgetting = forget(contexts, [own]);
+    const joined = [forgetting, enabled, connectCommand(one.snapshot.context, contexts)].join(' && ');
+    const hint = `forget the former one: ${forgetting}; or have this one take its place: ${joined}`;
     return { ...fault, says: `${fault.says} ${byIds(first, one.snapshot)}`, hint };
   }
   const peer = others.find(({ snapshot }) => knownAs(snapshot) === fault.peer);

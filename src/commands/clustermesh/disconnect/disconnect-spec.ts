@@ -2,6 +2,9 @@ import type { CommandSpec } from '../../command-spec.ts';
 import { meshOptions } from '../../options/mesh-options.ts';
 import { parseList } from '../../options/option-values.ts';
 import { DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../../options/shared-options.ts';
+
+const [SOURCE, ...OTHERS] = meshOptions('only the source stops dialling, and the others go on');
+
 export const DISCONNECT = {
   path: ['clustermesh', 'disconnect'],
   summary: 'Disconnect clusters from each other',
@@ -17,13 +20,21 @@ export const DISCONNECT = {
       what: 'disconnect two clusters',
     },
     { line: 'meshctl clustermesh disconnect --context gke --peer mesh-2', what: 'forget a cluster that is gone' },
+    { line: 'meshctl clustermesh disconnect --all --peer mesh-2', what: 'have each other cluster forget it' },
   ],
   reachesClusters: true,
   options: [
-    ...meshOptions('only the source stops dialling, and the others go on'),
+    {
+      ...SOURCE,
+      description: `${SOURCE.description}; with --peer several, comma-separated, * and ? match several`,
+      // A list or the name of one, which --peer tells.
+      parse: (text: string) => text,
+    },
+    ...OTHERS,
     {
       flags: '--peer <names>',
-      description: 'names of clusters to forget here, without any access to them, comma-separated or repeated',
+      description:
+        'names of clusters to forget, without any access to them, comma-separated or repeated; each cluster of --context or --all forgets them',
       parse: parseList,
       repeatable: 'lists',
       complete: 'peers',

@@ -6,24 +6,16 @@ import {
   type PreparedDisconnect,
   prepareDisconnect,
 } from '../../../flows/connect/prepare-disconnect.ts';
-import { prepareForgetting } from '../../../flows/connect/prepare-forgetting.ts';
 import { prepareSparing } from '../../../flows/connect/prepare-sparing.ts';
-import { toldApart } from '../../../flows/connect/read-parting.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { noting } from '../../../flows/noting.ts';
 import { type OtherClusters, readLostBackends } from '../../../flows/services/read-lost-backends.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
-import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
-import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
-import { meshctlCommand, unnamedContext, unnamedIn } from '../../../mesh/command-line.ts';
-import { calledOtherwise, forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
+import { meshctlCommand } from '../../../mesh/command-line.ts';
 import { byWhoIsTold } from '../../../mesh/connect/disconnect-plan.ts';
 import { exitOf, MeshctlError } from '../../../mesh/errors.ts';
 import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
-import { isPeerByNameAlone, mayBeAnother } from '../../../mesh/peers/namesakes.ts';
-import { peersOfOthers } from '../../../mesh/peers/peer-choices.ts';
-import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { disconnectText } from '../../../views/connect/disconnect-view.ts';
 import { seenData } from '../../../views/connect/seen-data.ts';
 import { clusterSteps } from '../../../views/plan/plan-data.ts';
@@ -32,12 +24,12 @@ import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { confirmPlan, dryRunOf, planResult, refusalByRotation } from '../../plan-result.ts';
-import { namingContexts } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { withMesh } from '../../targets/mesh-targets.ts';
 import { otherClustersOf } from '../../targets/other-clusters.ts';
-import { withOneCluster, withUnanswered } from '../../targets/several-clusters.ts';
+import { withUnanswered } from '../../targets/several-clusters.ts';
 import type { DISCONNECT } from './disconnect-spec.ts';
+import { forgetPeers, ofOneContext } from './forget-peers.ts';
 
 /** `meshctl clustermesh disconnect`: parts clusters, on both sides or, with `--peer`, on one. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONNECT>): Promise<CommandResult> {
@@ -52,7 +44,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   const { peer } = flags;
   if (!peer) {
     if (flags.ignoreNotFound) throw new MeshctlError('Usage', '--ignore-not-found is for names of clusters (--peer)');
-    return withMesh(context, flags, 'disconnect', async (request, silent) => {
+    return withMesh(context, ofOneContext(flags), 'disconnect', async (request, silent) => {
       const others = otherClustersOf(context, flags, targetsOf(request));
       // A dry run that asks no API server does not know what they would refuse.
       const prepare = flags.all && !force && dryRunOf(flags) !== 'client' ? prepareSparing : prepareDisconnect;
@@ -61,70 +53,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
       return withUnanswered(await carryOut(context, flags, prepared, options, others), [...silent, ...prepared.spared]);
     });
   }
-  if (flags.all || flags.destinationContext) {
-    throw new MeshctlError(
-      'Usage',
-      '--peer cannot be used with --destination-context or --all: it is for one side only',
-    );
+  if (flags.destinationContext) {
+    throw new MeshctlError('Usage', '--peer cannot be used with --destination-context: it is for one side only');
   }
-  return withOneCluster(context, flags, async (source) => {
-    const mode = flags.connectionMode ?? 'bidirectional';
-    const others = otherClustersOf(context, flags, [source]);
-    const prepared = await prepareForgetting(context, source, peer, mode, {
-      readOthers: others.read,
-      ignoreNotFound: flags.ignoreNotFound,
-      ignoring: context.againWithout([], '--ignore-not-found'),
-    });
-    const isAnyUntold = prepared.partings.some(({ unserved }) => unserved.length > 0);
-    const known = isAnyUntold ? await others.read() : [];
-    const { notes, astray } = await untoldNotes(source, prepared, known);
-    const named = await namingContexts(context, flags, notes, astray);
-    // Of one that is nobody here, and to which no context leads, there is nothing to type, nor to tell.
-    const untold = named.filter((note) => !unnamedIn(note).some((name) => prepared.unknown.includes(name)));
-    const said = { warnings: [...prepared.warnings, ...untold], standing: untold };
-    return carryOut(context, flags, { ...prepared, ...said }, options, others);
-  });
-}
-
-/**
- * Whoever was forgotten by name goes on as before, if it is there; one that knows nothing of it any more does not, nor does the
- * cluster itself, whose own name may be left there.
- * @returns `astray`: names by which contexts lead to another cluster, which is not to be told
- */
-async function untoldNotes(
-  { client }: Target,
-  { partings }: PreparedDisconnect,
-  others: readonly ClusterSnapshot[],
-): Promise<{ notes: string[]; astray: string[] }> {
-  const read = await Promise.all(
-    partings.map(async (one) => ({ ...one, snapshot: await toldApart(client, one.snapshot, others) })),
-  );
-  const astray = read.flatMap(({ snapshot, unserved }) =>
-    unserved.filter((peer) => others.some((other) => knownAs(other) === peer && mayBeAnother(snapshot, other, others))),
-  );
-  const notes = read.flatMap(({ snapshot, unserved }) => {
-    const called = new Map(unserved.map((peer) => [peer, calledOtherwise(peer, snapshot, others)]));
-    // By the name that it has by now the cluster does not know it.
-    const isTold = (name: string) => [...called.values()].some((one) => one && knownAs(one) === name);
-    return unserved.flatMap((peer) => {
-      if (peer === knownAs(snapshot) || isTold(peer)) return [];
-      const names = namesAtPeer(peer, snapshot, others) ?? [knownAs(snapshot)];
-      if (names.length === 0) return [];
-      const isRenamed = (other: ClusterSnapshot) =>
-        knownAs(other) === peer && clusterNameOf(other) !== peer && !mayBeAnother(snapshot, other, others);
-      // By its name contexts are looked up later: not one that has another by now.
-      const renamed = called.get(peer);
-      const there = forget((others.find(isRenamed) ?? renamed)?.context ?? unnamedContext(peer), names);
-      const own = forOtherOwners(there, snapshot.context, peersOfOthers(snapshot));
-      // What has the name, and nothing of Cluster Mesh, may also be the peer, as it is since.
-      const mayHaveLeft = others.some((other) => knownAs(other) === peer && isPeerByNameAlone(snapshot, other));
-      if (renamed)
-        return `"${peer}", which is called "${knownAs(renamed)}" by now, is not told, and goes on dialling "${knownAs(snapshot)}" → ${own}`;
-      const unless = mayHaveLeft ? 'it is gone or has left the mesh' : 'it is gone';
-      return `"${peer}" is not told, and unless ${unless} it goes on dialling "${knownAs(snapshot)}" → ${own}`;
-    });
-  });
-  return { notes, astray };
+  return forgetPeers(context, flags, peer, (plan, others) => carryOut(context, flags, plan, options, others));
 }
 
 function targetsOf({ source, destinations }: MeshRequest): readonly Target[] {

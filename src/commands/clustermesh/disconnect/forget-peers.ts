@@ -1,0 +1,166 @@
+import type { PreparedDisconnect } from '../../../flows/connect/prepare-disconnect.ts';
+import {
+  type PreparedForgetting,
+  prepareForgetting,
+  prepareForgettingIn,
+} from '../../../flows/connect/prepare-forgetting.ts';
+import { toldApart } from '../../../flows/connect/read-parting.ts';
+import type { OtherClusters } from '../../../flows/services/read-lost-backends.ts';
+import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
+import { unnamedContext, unnamedIn } from '../../../mesh/command-line.ts';
+import { calledOtherwise, forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
+import { enumerated } from '../../../mesh/counted.ts';
+import { groupBy } from '../../../mesh/pairs.ts';
+import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
+import { isPeerByNameAlone, mayBeAnother } from '../../../mesh/peers/namesakes.ts';
+import { peersOfOthers } from '../../../mesh/peers/peer-choices.ts';
+import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
+import { isChange } from '../../../mesh/plan/plan.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
+import { parseContext, parseContexts } from '../../options/option-values.ts';
+import { namingContexts } from '../../targets/contexts-of-clusters.ts';
+import { sayLeftOut } from '../../targets/each-cluster.ts';
+import { otherClustersOf } from '../../targets/other-clusters.ts';
+import { withChosenClusters, withOneCluster, withUnanswered } from '../../targets/several-clusters.ts';
+import type { DISCONNECT } from './disconnect-spec.ts';
+
+type Flags = FlagsOf<typeof DISCONNECT>;
+
+/** The flags where `--context` names one, and not several. */
+export function ofOneContext(flags: Flags): Flags {
+  return flags.context === undefined ? flags : { ...flags, context: parseContext(flags.context) };
+}
+
+/**
+ * Has clusters forget peers by their names: that of `--context`, several of it, or all, as one plan.
+ * @param carryOut shows or carries out what was planned
+ */
+export async function forgetPeers(
+  context: CommandContext,
+  flags: Flags,
+  peers: readonly string[],
+  carryOut: (plan: PreparedDisconnect, others: OtherClusters) => Promise<CommandResult>,
+): Promise<CommandResult> {
+  const { ignoreNotFound, parallel, all } = flags;
+  const { context: _source, ...further } = flags;
+  const mode = flags.connectionMode ?? 'bidirectional';
+  const ignoring = context.againWithout([], '--ignore-not-found');
+  const names = flags.context === undefined ? undefined : parseContexts(flags.context);
+  const isSeveral = all || names?.some((name) => names.length > 1 || /[*?]/.test(name));
+  if (!isSeveral) {
+    return withOneCluster(context, ofOneContext(flags), async (source) => {
+      const others = otherClustersOf(context, flags, [source]);
+      const options = { readOthers: others.read, ignoreNotFound, ignoring };
+      const prepared = await prepareForgetting(context, source, peers, mode, options);
+      return carryOut(await withUntold(context, flags, prepared, others.read), others);
+    });
+  }
+  return withChosenClusters(context, { ...further, ...(names ? { context: names } : {}) }, async (targets, silent) => {
+    const others = otherClustersOf(context, flags, targets);
+    const options = { readOthers: others.read, ignoreNotFound, ignoring, parallel, spare: all };
+    const { own, ...prepared } = await prepareForgettingIn(context, targets, peers, mode, options);
+    sayLeftOut(context, prepared.spared);
+    for (const { snapshot } of prepared.partings) {
+      const isKnown = prepared.plan.steps.some((step) => step.cluster === snapshot.context && isChange(step));
+      if (!isKnown) context.progress.info(`context "${snapshot.context}": knows no ${peers.join(', ')}`);
+    }
+    const plan = await withUntold(context, flags, prepared, async () => [...(await others.read()), ...own]);
+    // Whoever is called like the peer is the one that is gone.
+    const missing = silent.filter((one) => !peers.includes(one.context));
+    return withUnanswered(await carryOut(plan, others), [...missing, ...prepared.spared]);
+  });
+}
+
+/** A plan with what the peers that are forgotten are not told. */
+async function withUntold(
+  context: CommandContext,
+  flags: Flags,
+  prepared: PreparedForgetting,
+  readOthers: () => Promise<readonly ClusterSnapshot[]>,
+): Promise<PreparedDisconnect> {
+  const isAnyUntold = prepared.partings.some(({ unserved }) => unserved.length > 0);
+  const { notes, astray } = await untoldNotes(prepared, isAnyUntold ? await readOthers() : []);
+  const named = await namingContexts(context, flags, notes, astray);
+  // Of one that is nobody here, and to which no context leads, there is nothing to type, nor to tell.
+  const untold = named.filter((note) => !unnamedIn(note).some((name) => prepared.unknown.includes(name)));
+  return { ...prepared, warnings: [...prepared.warnings, ...untold], standing: untold };
+}
+
+/**
+ * Whoever was forgotten by name goes on as before, if it is there; one that knows nothing of it any more does not, nor does the
+ * cluster itself, whose own name may be left there.
+ * @returns `astray`: names by which contexts lead to another cluster, which is not to be told
+ */
+async function untoldNotes(
+  { partings, targets }: Pick<PreparedDisconnect, 'partings' | 'targets'>,
+  others: readonly ClusterSnapshot[],
+): Promise<{ notes: string[]; astray: string[] }> {
+  const read = await Promise.all(
+    partings.map(async (one) => {
+      const target = targets.find(({ client }) => client.context === one.snapshot.context);
+      return { ...one, snapshot: target ? await toldApart(target.client, one.snapshot, others) : one.snapshot };
+    }),
+  );
+  const astray = read.flatMap(({ snapshot, unserved }) =>
+    unserved.filter((peer) => others.some((other) => knownAs(other) === peer && mayBeAnother(snapshot, other, others))),
+  );
+  const untold = read.flatMap(({ snapshot, unserved }) => untoldBy(snapshot, unserved, others));
+  // Of several clusters that one of them goes on dialling it is said once.
+  const alike = groupBy(untold, ({ peer, to, also, owners }) => JSON.stringify([peer, to, also, owners]));
+  const notes = [...alike.values()].flatMap((same) =>
+    same.slice(0, 1).map(({ peer, to, also, own }) => {
+      const there = forget(to, [...new Set(same.flatMap(({ names }) => names))]);
+      const dialled = enumerated(same.map((one) => `"${one.dialled}"`));
+      return `"${peer}"${also} goes on dialling ${dialled} → ${same.length === 1 ? own : there}`;
+    }),
+  );
+  return { notes, astray };
+}
+
+/** What one cluster is not told, and goes on with. */
+interface Untold {
+  peer: string;
+  /** The context that leads to it. */
+  to: string;
+  /** What it is called by now, or unless what it goes on. */
+  also: string;
+  dialled: string;
+  /** By which it knows the cluster that it dials. */
+  names: readonly string[];
+  /** The way to end that. */
+  own: string;
+  /** The same of another owner's cluster, which is told otherwise in each case. */
+  owners: string | undefined;
+}
+
+function untoldBy(
+  snapshot: ClusterSnapshot,
+  unserved: readonly string[],
+  others: readonly ClusterSnapshot[],
+): Untold[] {
+  const called = new Map(unserved.map((peer) => [peer, calledOtherwise(peer, snapshot, others)]));
+  // By the name that it has by now the cluster does not know it.
+  const isTold = (name: string) => [...called.values()].some((one) => one && knownAs(one) === name);
+  return unserved.flatMap((peer): Untold[] => {
+    if (peer === knownAs(snapshot) || isTold(peer)) return [];
+    const names = namesAtPeer(peer, snapshot, others) ?? [knownAs(snapshot)];
+    if (names.length === 0) return [];
+    const isRenamed = (other: ClusterSnapshot) =>
+      knownAs(other) === peer && clusterNameOf(other) !== peer && !mayBeAnother(snapshot, other, others);
+    // By its name contexts are looked up later: not one that has another by now.
+    const renamed = called.get(peer);
+    const to = (others.find(isRenamed) ?? renamed)?.context ?? unnamedContext(peer);
+    const there = forget(to, names);
+    const own = forOtherOwners(there, snapshot.context, peersOfOthers(snapshot));
+    // What has the name, and nothing of Cluster Mesh, may also be the peer, as it is since.
+    const mayHaveLeft = others.some((other) => knownAs(other) === peer && isPeerByNameAlone(snapshot, other));
+    const unless = mayHaveLeft ? 'it is gone or has left the mesh' : 'it is gone';
+    const also = renamed
+      ? `, which is called "${knownAs(renamed)}" by now, is not told, and`
+      : ` is not told, and unless ${unless} it`;
+    const owners = own === there ? undefined : own;
+    return [{ peer, to, also, dialled: knownAs(snapshot), names, own, owners }];
+  });
+}
