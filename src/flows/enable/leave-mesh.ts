@@ -3,7 +3,7 @@ import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import type { PodsLeft } from '../../mesh/enable/remaining-pods.ts';
 import { type StillEnabled, stillEnabled } from '../../mesh/enable/staying.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { partedFrom } from '../../mesh/peers/joined-peers.ts';
+import { joinedBy, partedFrom } from '../../mesh/peers/joined-peers.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { isChange, type Step } from '../../mesh/plan/plan.ts';
@@ -248,12 +248,15 @@ async function leaveAtWork(
     };
   } catch (error) {
     if (isWritten) tellChanged(error, peers.prepared?.plan.steps ?? []);
-    const parted = peers.prepared?.parted.flatMap(({ from, to }) => (from === draft.name ? [to] : [])) ?? [];
+    const joined = joinedBy(error);
+    const all = peers.prepared?.parted.flatMap(({ from, to }) => (from === draft.name ? [to] : [])) ?? [];
+    // One of them that has come again is not kept out.
+    const parted = all.filter((peer) => !joined.includes(peer));
     if (isWritten && parted.length > 0) {
-      const next = isRemoved ? 'waits for what is left of it' : 'disables it';
-      flow.progress.warn(
-        `context "${context}": it is disconnected from ${parted.join(', ')}, which is kept; the next run of the same command ${next}, without looking at them again`,
-      );
+      const does = isRemoved ? 'waits for what is left of it' : 'disables it';
+      // Of peers that have come the refusal says how it goes on: by a plan that names them.
+      const next = joined.length > 0 ? '' : `; the next run of the same command ${does}, without looking at them again`;
+      flow.progress.warn(`context "${context}": it is disconnected from ${parted.join(', ')}, which is kept${next}`);
     }
     throw error;
   }

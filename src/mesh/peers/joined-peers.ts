@@ -61,10 +61,18 @@ export function requireNoneEndangered(looks: readonly TwoLooks[], effects: reado
   );
 }
 
-function refuse(
-  all: readonly { context: string; peers: readonly string[] }[],
-  became: 'connected' | 'disconnected' = 'connected',
-): void {
+/** Of a refusal by one of these: the names of the peers that have come. */
+export function joinedBy(error: unknown): string[] {
+  if (!(error instanceof MeshctlError) || !Array.isArray(error.details.joined)) return [];
+  return (error.details.joined as JoinedPeers[]).flatMap(({ peers }) => peers);
+}
+
+interface JoinedPeers {
+  context: string;
+  peers: readonly string[];
+}
+
+function refuse(all: readonly JoinedPeers[], became: 'connected' | 'disconnected' = 'connected'): void {
   const joined = all.filter(({ peers }) => peers.length > 0);
   if (joined.length === 0) return;
   const clauses = joined.map(({ context, peers }) => {
