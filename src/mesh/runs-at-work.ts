@@ -6,7 +6,7 @@ import { type Hold, holdOf, isAlive } from './hold.ts';
 import type { KubeObject } from './objects/kube-object.ts';
 import { applyLeaseRef, rotationLeaseRef } from './objects/names.ts';
 import { groupBy } from './pairs.ts';
-import { markedRuns, type WorkingCommand } from './working-runs.ts';
+import { markedRuns, WORKING_COMMANDS, type WorkingCommand } from './working-runs.ts';
 
 /** A run by its mark at a Lease in Cilium's namespace. */
 export interface RunAtWork {
@@ -75,6 +75,17 @@ function oneEach(runs: readonly RunAtWork[]): RunAtWork[] {
     const latest = [...group].sort((a, b) => (a.until < b.until ? 1 : -1));
     return (latest.find(({ stale }) => !stale) ?? latest[0]) as RunAtWork;
   });
+}
+
+/** Whether one run is at work in two clusters that has peers be there: what they lack of each other it may just be about to write. */
+export function areBeingJoined(one: SeenRuns, other: SeenRuns): boolean {
+  const joining = ({ runs = [] }: SeenRuns) =>
+    runs.flatMap(({ command, host, since, stale }) => {
+      const isJoining = !stale && command !== 'certs rotate' && WORKING_COMMANDS[command] === 'there';
+      return isJoining ? [JSON.stringify([command, host, since])] : [];
+    });
+  const there = joining(other);
+  return joining(one).some((run) => there.includes(run));
 }
 
 /** A run, and the contexts in which it is marked alike, in words with the next step. */

@@ -5,9 +5,13 @@ import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { identityOf } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { expectedPeers } from '../../src/mesh/peers/peers.ts';
+import type { RunAtWork } from '../../src/mesh/runs-at-work.ts';
+import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
+import { meshStatusText } from '../../src/views/status/matrix-view.ts';
+import { PLAIN } from '../support/plain-theme.ts';
 import { NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
 
 const FILE = 'endpoints:\n- https://203.0.113.7:2379\n';
@@ -35,7 +39,13 @@ function warningsOf(clusters: readonly ClusterSnapshot[]) {
 
 /** What `status` says of it, and of which cluster. */
 function faultsOf(clusters: readonly ClusterSnapshot[], more: Partial<StatusReport> = {}) {
-  const polled = clusters.map((snapshot) => {
+  const reports = judged(clusters, () => more);
+  const reasons = reasonsOf({ clusters: reports }).filter(({ id }) => id === 'peering-lost');
+  return { faults: reports.flatMap(({ faults }) => faults.filter(({ id }) => id === 'peering-lost')), reasons };
+}
+
+function judged(clusters: readonly ClusterSnapshot[], more: (at: number) => Partial<StatusReport>): StatusReport[] {
+  const polled = clusters.map((snapshot, at) => {
     const { context, namespace } = snapshot;
     const agents = { configured: 1, connected: 1, total: 1 };
     const report: StatusReport = {
@@ -48,13 +58,11 @@ function faultsOf(clusters: readonly ClusterSnapshot[], more: Partial<StatusRepo
         faults: [],
       },
       peers: expectedPeers(snapshot).map((name) => ({ name, agents })),
-      ...more,
+      ...more(at),
     };
     return { report, snapshot };
   });
-  const reports = judgeStanding(polled, NOW);
-  const reasons = reasonsOf({ clusters: reports }).filter(({ id }) => id === 'peering-lost');
-  return { faults: reports.flatMap(({ faults }) => faults.filter(({ id }) => id === 'peering-lost')), reasons };
+  return judgeStanding(polled, NOW);
 }
 
 const LOST = [cluster(1, [3], [2, 3]), cluster(2, [3], [1, 3]), cluster(3, [1, 2], [1, 2])];
@@ -77,6 +85,27 @@ describe('of three clusters', () => {
     const unread = new Set(['Secret/kube-system/cilium-kvstoremesh']);
     expect(faultsOf(LOST.map((one) => ({ ...one, unread }))).faults).toEqual([]);
     expect(faultsOf([cluster(1, [3], [3]), cluster(2, [3], [3]), cluster(3, [1, 2], [1, 2])]).faults).toEqual([]);
+  });
+
+  it('status does not say so of two that one run which is at work in both just makes peers, and says once to wait for it', () => {
+    const { since, until } = { since: NOW.toISOString(), until: new Date(NOW.getTime() + 60_000).toISOString() };
+    const run: RunAtWork = { command: 'connect', host: 'jumphost', since, until };
+    const peering = (...runs: RunAtWork[][]) =>
+      judged(LOST, (at) => ({ runs: runs[at] })).filter(({ faults }) => faults.some(({ id }) => id === 'peering-lost'));
+    expect(peering([run], [run])).toEqual([]);
+    // Of others, and of one that has died, it is said as ever.
+    for (const runs of [
+      [[run]],
+      [[run], [{ ...run, host: 'laptop' }]],
+      [[{ ...run, stale: true as const }], [{ ...run, stale: true as const }]],
+      [[{ ...run, command: 'disconnect' as const }], [{ ...run, command: 'disconnect' as const }]],
+    ])
+      expect(peering(...runs)).toHaveLength(2);
+    // Two that have no other peer are told to be connected, each for itself.
+    const alone = [cluster(1, [], [2]), cluster(2, [], [1]), cluster(3, [], [])];
+    const reports = judged(alone, () => ({ runs: [run], peers: [], healthy: false }));
+    const text = meshStatusText(evaluateMesh(reports, []), PLAIN).replaceAll(/\s+/g, ' ');
+    expect(text.match(/Wait until connect on jumphost has ended/g), text).toHaveLength(1);
   });
 
   it('two that have lost each other are named once, with what connects them again', () => {

@@ -22,6 +22,7 @@ import {
 import { expectedPeers, mayDialUnseen } from '../peers/peers.ts';
 import { isWithoutPeers } from '../peers/peers-on-record.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
+import { areBeingJoined } from '../runs-at-work.ts';
 import { isAlone, type StatusReport } from './status.ts';
 
 /** What is wrong with whom a cluster dials, by what its agents say and what its peers have: which peers it lacks, or has too many. */
@@ -107,7 +108,7 @@ export function halfRecorded(snapshot: ClusterSnapshot, others: readonly Cluster
 /**
  * Peerings of this cluster that have lost both halves, each told of both of the two: no agent lacks the other one, and no global Service
  * of one has the other's pods. That one dials no peer at all is a matter of its own. Of Secrets that may not be read it is not known
- * whom they name; whom an invitation lets in is on its way to be a peer.
+ * whom they name; whom an invitation lets in is on its way to be a peer, and so is whom a run at work in both just makes one.
  * @param peers the other clusters that may be its peers
  */
 export function bothHalvesLost(
@@ -120,6 +121,7 @@ export function bothHalvesLost(
     (one.invitations ?? []).length > 0 || mayDialUnseen(read) || one.peers.some(({ name }) => name === peer);
   return peers
     .filter((peer) => haveLostBothHalves(snapshot, peer.snapshot))
+    .filter((peer) => !areBeingJoined(report, peer.report))
     .filter((peer) => !isUnsure(report, snapshot, knownAs(peer.snapshot)))
     .filter((peer) => !isUnsure(peer.report, peer.snapshot, knownAs(snapshot)))
     .map(({ snapshot: other }) => {

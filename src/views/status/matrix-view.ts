@@ -32,6 +32,7 @@ import { hintLines, withHintsOnce } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
 import { isLargeMesh, matrixLines, withinColumns } from './matrix-lines.ts';
+import { runLines, withWaitsOnce } from './run-lines.ts';
 import {
   AS_FAR_AS_READ,
   beginningLines,
@@ -41,7 +42,6 @@ import {
   headline as ownHeadline,
   reasonLines,
   replicaLines,
-  runLines,
   toldBeside,
   unaddressedLines,
   unseenLines,
@@ -60,7 +60,7 @@ export function meshStatusText(
   { whole = false }: { whole?: boolean } = {},
 ): string {
   const isCut = !whole && isLargeMesh(report, theme);
-  const lines = meshLines(report, theme, contexts, isCut);
+  const lines = withWaitsOnce(meshLines(report, theme, contexts, isCut), report.clusters, theme);
   return (isCut ? withinColumns(lines, theme) : lines).join('\n');
 }
 

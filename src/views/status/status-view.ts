@@ -9,7 +9,7 @@ import { endOfStanding } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
 import { MANY_ALIKE } from '../../mesh/pairs.ts';
-import { heldBack, RUNS_UNREAD, toldRuns } from '../../mesh/runs-at-work.ts';
+import { heldBack, RUNS_UNREAD } from '../../mesh/runs-at-work.ts';
 import { isOfUndialled } from '../../mesh/status/mesh-status.ts';
 import {
   isAlone,
@@ -26,6 +26,7 @@ import { howToBegin, type KnownAround } from '../../mesh/status/whom-to-join.ts'
 import { explainLines } from '../explain-view.ts';
 import { hintLines, withHintsOnce } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
+import { runLines, withWaitsOnce } from './run-lines.ts';
 
 /** The check whose find a Service without an address is. */
 const ADDRESS = 'apiserver-address';
@@ -59,7 +60,7 @@ export function statusText(
     ...servedLines(report, theme, contexts),
     ...explainLines([...reasons, ...toldBeside([report])], theme),
   );
-  return lines.join('\n');
+  return withWaitsOnce(lines, [report], theme).join('\n');
 }
 
 /** Of a peer that one does not dial: that it dials this cluster only its own files tell, here there is but the choice. */
@@ -92,15 +93,6 @@ export function leftOutLines(report: StatusReport, theme: Theme): string[] {
     ...leftOut.map((group) => `${theme.warn('⚠️ ')} ${context}: ${saysLeftOut(group)} ${theme.dim('(agents-placed)')}`),
     ...hintLines(seePlacing(report), theme),
   ];
-}
-
-/** The runs of meshctl that are at work in clusters: what restarts there, or lacks a peer, may be their work. */
-export function runLines(reports: readonly StatusReport[], theme: Theme): string[] {
-  const told = toldRuns(reports, lookingAgain(reports));
-  return withHintsOnce(told).flatMap(({ contexts, says, hint }) => [
-    `${theme.warn('⚠️ ')} ${firstOf(contexts)}: ${says} ${theme.dim(`(${RUN_AT_WORK})`)}`,
-    ...hintLines(hint, theme),
-  ]);
 }
 
 /** What is told of clusters beside the reasons, by what `meshctl explain` takes: runs at work, and Services without an address. */
