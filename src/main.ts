@@ -22,7 +22,7 @@ import { reportError } from './cli/terminal/report-error.ts';
 import { colourWanted, columnsOf, createTheme } from './cli/terminal/theme.ts';
 import type { CommandContext, ParsedOptions } from './commands/command.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
-import { shellWord } from './mesh/command-line.ts';
+import { shellWord, unnamedIn } from './mesh/command-line.ts';
 import { exitCodeOf, MeshctlError } from './mesh/errors.ts';
 import type { Installation } from './mesh/installation.ts';
 import { printableLines, printableSentence } from './views/printable.ts';
@@ -235,7 +235,13 @@ async function runCommand(
   };
   await host.beforeCommand?.();
   const { run: runModule } = await command.load();
-  const result = await sayingWhatIsAwaited(context, host.patienceMs, () => runModule(context, options));
+  const result = await sayingWhatIsAwaited(context, host.patienceMs, () => runModule(context, options)).catch(
+    async (error: unknown) => {
+      if (!(error instanceof MeshctlError) || unnamedIn(error.hint ?? '').length === 0) throw error;
+      const { namingInError } = await import('./commands/targets/contexts-of-clusters.ts');
+      throw await namingInError(context, options, error);
+    },
+  );
   const isCut = host.signal.aborted && result.exitCode !== 0 && result.exitCode !== undefined;
   // What a command has read by then is a part that would be taken for the whole; what it has written, nothing else tells.
   const hasWritten = options.dryRun === undefined && command.options.some(({ flags }) => flags.startsWith('--dry-run'));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { forOtherOwners } from '../../src/mesh/peers/peers-of-others.ts';
+import { forOtherOwners, inWordsWhereUnled } from '../../src/mesh/peers/peers-of-others.ts';
 
 const THEIRS = "'<context of mesh-2>'";
 
@@ -55,4 +55,38 @@ describe('a next step about a peer of another owner', () => {
     const hint = `meshctl clustermesh connect --context one --destination-context ${THEIRS}`;
     expect(forOtherOwners(hint, 'one')).toBe(hint);
   });
+});
+
+it.each<[hint: string, says: string]>([
+  [
+    `meshctl clustermesh connect --context one --destination-context ${THEIRS}`,
+    'Run "clustermesh connect --context one" with a --destination-context that leads to mesh-2.',
+  ],
+  [
+    "it goes on dialling → meshctl clustermesh disconnect --context '<context of mesh-2>' --peer mesh-1",
+    'it goes on dialling → Run "clustermesh disconnect --peer mesh-1" with a context that leads to mesh-2.',
+  ],
+  [
+    "Name its context too: meshctl clustermesh certs rotate --context 'c1,<context of mesh-2>,<context of mesh-3>' --ca",
+    'Name its context too: run "clustermesh certs rotate --context c1 --ca" with contexts that lead to mesh-2 and mesh-3 too.',
+  ],
+  [
+    `forget it: meshctl clustermesh disconnect --context ${THEIRS} --peer a; or join it again: meshctl clustermesh enable --context a && meshctl clustermesh enable --context b && meshctl clustermesh connect --context a --destination-context ${THEIRS}`,
+    'forget it: run "clustermesh disconnect --peer a" with a context that leads to mesh-2; or join it again: meshctl clustermesh enable --context a && meshctl clustermesh enable --context b; then run "clustermesh connect --context a" with a --destination-context that leads to mesh-2.',
+  ],
+  [
+    `meshctl clustermesh disconnect --context ${THEIRS} --peer a && meshctl clustermesh enable --context a && meshctl clustermesh enable --context b`,
+    'Run "clustermesh disconnect --peer a" with a context that leads to mesh-2; then: meshctl clustermesh enable --context a && meshctl clustermesh enable --context b',
+  ],
+  [
+    `kubectl --context ${THEIRS} -n kube-system describe deployment/clustermesh-apiserver`,
+    'Run "clustermesh check" with a context that leads to mesh-2.',
+  ],
+  [
+    `meshctl clustermesh status --context 'one,<context of mesh-2>'; or if it is gone, forget it: meshctl clustermesh disconnect --context one --peer mesh-2`,
+    'Run "clustermesh status --context one" with a context that leads to mesh-2 too; or if it is gone, forget it: meshctl clustermesh disconnect --context one --peer mesh-2',
+  ],
+  ['meshctl clustermesh status --context one,two', 'meshctl clustermesh status --context one,two'],
+])('of a peer to which no context leads, what cannot be typed is said in words: %s', (hint, says) => {
+  expect(inWordsWhereUnled(hint)).toBe(says);
 });

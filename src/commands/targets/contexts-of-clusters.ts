@@ -1,6 +1,8 @@
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import { unnamedIn, withNamedContexts } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
 import { groupBy } from '../../mesh/pairs.ts';
+import { inWordsWhereUnled } from '../../mesh/peers/peers-of-others.ts';
 import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { silentContexts } from '../../mesh/status/mesh-status.ts';
@@ -50,10 +52,24 @@ export async function onlyOther(context: CommandContext, flags: ClusterFlags, ow
 }
 
 /**
- * Texts whose command lines name the contexts of clusters that the run has not read; looked up only where one is missing.
- * @param astray names that are left open: what contexts lead to by them is known to be another cluster, or may be one
+ * Texts whose command lines name the contexts of clusters that the run has not read, and say in words what cannot be typed, as no context
+ * leads there; looked up only where one is missing.
+ * @param astray as in {@link namingThoseKnown}
  */
 export async function namingContexts(
+  context: CommandContext,
+  flags: ClusterFlags,
+  texts: readonly string[],
+  astray: readonly string[] = [],
+): Promise<string[]> {
+  return (await namingThoseKnown(context, flags, texts, astray)).map(inWordsWhereUnled);
+}
+
+/**
+ * The same, where what stands for a context to which none leads stays.
+ * @param astray names that are left open: what contexts lead to by them is known to be another cluster, or may be one
+ */
+export async function namingThoseKnown(
   context: CommandContext,
   flags: ClusterFlags,
   texts: readonly string[],
@@ -63,6 +79,25 @@ export async function namingContexts(
   if (unnamed.length === 0) return [...texts];
   const contexts = await contextsFor(context, flags)(unnamed);
   return texts.map((text) => withNamedContexts(text, contexts));
+}
+
+/**
+ * An error whose next step is as in {@link namingContexts}; as it is where that cannot be looked up.
+ * @param options of the command
+ */
+export async function namingInError(
+  context: CommandContext,
+  options: object,
+  error: MeshctlError,
+): Promise<MeshctlError> {
+  const { hint, code, message, details } = error;
+  if (hint === undefined || context.signal.aborted) return error;
+  try {
+    const [named] = await namingContexts(context, { requestTimeout: 0, ...options }, [hint]);
+    return new MeshctlError(code, message, { hint: named, details, cause: error.cause });
+  } catch {
+    return error;
+  }
 }
 
 /** Something with a next step, and whose it is. */
@@ -84,14 +119,14 @@ export async function withContextsNamed<T extends Advised>(
   entries: readonly T[],
   silent: readonly Unanswered[] = [],
 ): Promise<T[]> {
-  const hints = await namingContexts(
+  const hints = await namingThoseKnown(
     context,
     flags,
     entries.map(({ hint = '' }) => hint),
   );
   const dead = silentContexts(unreachableData(silent));
   return entries.map((entry, index) => {
-    const hint = forgetIfSilent(hints[index] ?? '', holdersOf(entry), dead);
+    const hint = inWordsWhereUnled(forgetIfSilent(hints[index] ?? '', holdersOf(entry), dead));
     return hint === '' ? entry : { ...entry, hint };
   });
 }

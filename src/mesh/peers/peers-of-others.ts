@@ -7,6 +7,7 @@ import {
   unnamedContext,
   unnamedIn,
 } from '../command-line.ts';
+import { capital, enumerated } from '../counted.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 
 const ROTATION = meshctlCommand('clustermesh certs rotate');
@@ -64,6 +65,54 @@ function forOwnersOf(line: string, context: string, peers: readonly string[]): s
 function theirWords(line: string): string {
   if (line.startsWith('kubectl ')) return 'clustermesh check';
   return line.replace(CONTEXT, '').replace(/^meshctl /, '');
+}
+
+/** Command lines of which each goes on from the one before. */
+const CHAIN = new RegExp(`${COMMAND_LINES.source}(?: && ${COMMAND_LINES.source})*`, 'g');
+
+/**
+ * A next step for peers to which no context of the kubeconfig leads, as has been looked up: what cannot be typed without one is said in
+ * words.
+ */
+export function inWordsWhereUnled(hint: string): string {
+  if (unnamedIn(hint).length === 0) return hint;
+  return hint.replaceAll(CHAIN, (chain, offset: number) => {
+    if (unnamedIn(chain).length === 0) return chain;
+    const steps = chain.split(' && ').map((line) => (unnamedIn(line).length > 0 ? unledWords(line) : line));
+    const words = steps.reduce((before, step) => {
+      const isTyped = COMMAND_LINE.test(step);
+      if (isTyped && COMMAND_LINE.test(before.split('; ').at(-1) ?? '')) return `${before} && ${step}`;
+      return `${before}; then${isTyped ? ':' : ''} ${step}`;
+    });
+    const before = hint.slice(0, offset);
+    const isSentence = before === '' || before.endsWith(' → ');
+    const isLast = offset + chain.length === hint.length && !COMMAND_LINE.test(steps.at(-1) ?? '');
+    return `${isSentence && !COMMAND_LINE.test(words) ? capital(words) : words}${isLast ? '.' : ''}`;
+  });
+}
+
+const COMMAND_LINE = new RegExp(`^(?:then: )?(?:${COMMAND_LINES.source})`);
+
+/** @param line of which a context is not known */
+function unledWords(line: string): string {
+  const isUnled = (name: string) => unnamedIn(shellWord(name)).length > 0;
+  const missing = line.startsWith('kubectl ') || contextsIn(CONTEXT, line).some(isUnled) ? 'context' : 'destination';
+  const typed = line.startsWith('kubectl ') ? theirWords(line) : withoutUnled(line, isUnled);
+  const isOneOfSeveral = contextsIn(missing === 'context' ? CONTEXT : DESTINATION, line).some((name) => !isUnled(name));
+  const peers = unnamedIn(line);
+  const [a, lead] = peers.length === 1 ? ['a ', 'leads'] : ['', 'lead'];
+  const what = `${a}${missing === 'context' ? 'context' : '--destination-context'}${peers.length === 1 || missing !== 'context' ? '' : 's'}`;
+  return `run "${typed}" with ${what} that ${lead} to ${enumerated(peers)}${isOneOfSeveral ? ' too' : ''}`;
+}
+
+/** A line as it goes on without `meshctl`, and without the contexts that are missing. */
+function withoutUnled(line: string, isUnled: (name: string) => boolean): string {
+  return [CONTEXT, DESTINATION]
+    .reduce((rest, flag) => {
+      const known = contextsIn(flag, rest).filter((name) => !isUnled(name));
+      return known.length > 0 ? withContexts(flag, rest, known) : rest.replace(flag, '');
+    }, line)
+    .replace(/^meshctl /, '');
 }
 
 function contextsIn(flag: RegExp, line: string): string[] {

@@ -15,12 +15,12 @@ import { groupBy } from '../../../mesh/pairs.ts';
 import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
 import { isPeerByNameAlone, mayBeAnother } from '../../../mesh/peers/namesakes.ts';
 import { peersOfOthers } from '../../../mesh/peers/peer-choices.ts';
-import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
+import { forOtherOwners, inWordsWhereUnled } from '../../../mesh/peers/peers-of-others.ts';
 import { isChange } from '../../../mesh/plan/plan.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { parseContext, parseContexts } from '../../options/option-values.ts';
-import { namingContexts } from '../../targets/contexts-of-clusters.ts';
+import { namingThoseKnown } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { otherClustersOf } from '../../targets/other-clusters.ts';
 import { withChosenClusters, withOneCluster, withUnanswered } from '../../targets/several-clusters.ts';
@@ -82,9 +82,11 @@ async function withUntold(
 ): Promise<PreparedDisconnect> {
   const isAnyUntold = prepared.partings.some(({ unserved }) => unserved.length > 0);
   const { notes, astray } = await untoldNotes(prepared, isAnyUntold ? await readOthers() : []);
-  const named = await namingContexts(context, flags, notes, astray);
-  // Of one that is nobody here, and to which no context leads, there is nothing to type, nor to tell.
-  const untold = named.filter((note) => !unnamedIn(note).some((name) => prepared.unknown.includes(name)));
+  const named = await namingThoseKnown(context, flags, notes, astray);
+  // Of one that is nobody here, and to which no context leads, there is nothing to tell.
+  const untold = named
+    .filter((note) => !unnamedIn(note).some((name) => prepared.unknown.includes(name)))
+    .map(inWordsWhereUnled);
   return { ...prepared, warnings: [...prepared.warnings, ...untold], standing: untold };
 }
 
