@@ -155,7 +155,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
   ]);
   for (const object of [
     serviceRange(profile),
-    ...kubernetesService(server.url),
+    ...kubernetesService(server.url, profile.ipFamilies),
     ...nodeObjects(profile, kubernetesVersion, now()),
     ...ciliumObjects(profile, options.ca),
   ]) {
@@ -245,7 +245,7 @@ function loadBalancersOf(profile: ClusterProfile): LoadBalancers {
   return {
     pending: false,
     kind: loadBalancer,
-    address: (index, isPublic) => loadBalancerAddress(profile.subnet, index, isPublic),
+    address: (index, isPublic, family) => loadBalancerAddress(profile.subnet, index, isPublic, family),
     hostname: ({ metadata }: Service) =>
       `internal-${metadata.uid?.replaceAll('-', '')}-sandbox.${region}.elb.amazonaws.com`,
   };

@@ -22,9 +22,14 @@ export interface SandboxClusterOptions {
   namespace?: string;
   /** How packets get to pods on other nodes; default `tunnel`. */
   routing?: Routing;
-  /** Families of the addresses of nodes, pods and Services: IPv4, which is the default, or both. */
-  ipFamilies?: readonly [4] | readonly [4, 6];
+  /** Families of the addresses of pods and Services, the first of which is that of a Service that names none. Default IPv4. */
+  ipFamilies?: IpFamilies;
+  /** Families of the addresses of nodes, in their order. Default those of pods. */
+  nodeFamilies?: IpFamilies;
 }
+
+/** One family, or both, the primary one first. */
+export type IpFamilies = readonly [4] | readonly [6] | readonly [4, 6] | readonly [6, 4];
 
 /**
  * `native`: the network has fixed routes to all pods. `native-bgp`: each node's agent has a BGP session with the router of
@@ -98,6 +103,7 @@ export interface ClusterProfile {
   namespace: string;
   routing: Routing;
   ipFamilies: readonly (4 | 6)[];
+  nodeFamilies: readonly (4 | 6)[];
   /** Third octet of the cluster's addresses; unique in the sandbox, the id where possible. */
   subnet: number;
 }
@@ -128,6 +134,7 @@ export function resolveProfiles(options: SandboxOptions): ClusterProfile[] {
       namespace: cluster.namespace ?? 'kube-system',
       routing: cluster.routing ?? 'tunnel',
       ipFamilies: cluster.ipFamilies ?? [4],
+      nodeFamilies: cluster.nodeFamilies ?? cluster.ipFamilies ?? [4],
       subnet: chooseSubnet(id, taken),
     };
   });

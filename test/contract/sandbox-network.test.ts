@@ -54,7 +54,7 @@ beforeEach(async () => {
   network.attach({
     name: 'b',
     store,
-    loadBalancerAddresses: new Map([['default/s', '172.18.2.100']]),
+    loadBalancerAddresses: new Map([['default/s', ['172.18.2.100']]]),
     admits: () => true,
     admitsOutside: () => admitted,
     findsWayTo: () => true,

@@ -1,3 +1,4 @@
+import { ofFamily } from '../fixtures/addresses.ts';
 import { ref, type Service, typeOf } from '../objects.ts';
 import { type Controller, type ControllerWorld, sameJson } from './controller.ts';
 import { recordEvent } from './event.ts';
@@ -9,7 +10,7 @@ export interface LoadBalancers {
   /** What the Service's status shows. `none`: no load balancers at all, as in kind. */
   readonly kind: 'ip' | 'hostname' | 'none';
   /** The n-th (from 0) address of one of this cluster's two pools. */
-  address(index: number, isPublic: boolean): string;
+  address(index: number, isPublic: boolean, family: 4 | 6): string;
   /** The host name for the Service. */
   hostname(service: Service): string;
 }
@@ -31,10 +32,13 @@ const WISHES: readonly string[] = [
   'kube-vip.io/loadbalancerIPs',
 ];
 
+/** By what a load balancer of AWS is told to be of both families (its controller's guide, "Service annotations"). */
+const AWS_ADDRESS_TYPE = 'service.beta.kubernetes.io/aws-load-balancer-ip-address-type';
+
 export interface LoadBalancerController {
   controller: Controller;
   /** The Services' addresses, also of those that show a host name; by `namespace/name`. */
-  addresses: ReadonlyMap<string, string>;
+  addresses: ReadonlyMap<string, readonly string[]>;
   /** Looks at all Services again: `pending` has changed. */
   resync(): void;
 }
@@ -44,7 +48,7 @@ export function createLoadBalancerController(
   world: ControllerWorld,
   loadBalancers: LoadBalancers,
 ): LoadBalancerController {
-  const addresses = new Map<string, string>();
+  const addresses = new Map<string, readonly string[]>();
   /** Services whose address is public. */
   const exposed = new Set<string>();
   /** Services that have the address that they asked for. */
@@ -74,10 +78,20 @@ export function createLoadBalancerController(
       return {};
     }
     if (loadBalancers.pending && !addresses.has(key)) return {};
-    const address = wishOf(key, service) ?? addressOf(key, isExternal(service));
-    addresses.set(key, address);
-    if (loadBalancers.kind === 'ip') return { ingress: [{ ip: address, ipMode: 'VIP' }] };
+    const families = familiesOf(service);
+    if (families.length === 0) return service.status?.loadBalancer ?? {};
+    addresses.set(key, addressesOf(key, families, isExternal(service), wishOf(key, service)));
+    if (loadBalancers.kind === 'ip')
+      return { ingress: (addresses.get(key) ?? []).map((ip) => ({ ip, ipMode: 'VIP' })) };
     return { ingress: [{ hostname: loadBalancers.hostname(service) }] };
+  }
+
+  /** Of AWS none for a Service of IPv6, unless the load balancer is to be of both. */
+  function familiesOf({ metadata, spec: { ipFamilies = ['IPv4'] } }: Service): (4 | 6)[] {
+    const own = ipFamilies.map((family): 4 | 6 => (family === 'IPv6' ? 6 : 4));
+    if (loadBalancers.kind !== 'hostname') return own;
+    if (metadata.annotations?.[AWS_ADDRESS_TYPE] === 'dualstack') return [4, 6];
+    return own.includes(6) ? [] : own;
   }
 
   /** Those of AWS, which have host names, give nobody the address that was asked for. */
@@ -85,22 +99,28 @@ export function createLoadBalancerController(
     if (loadBalancers.kind !== 'ip') return undefined;
     const asked = WISHES.map((name) => metadata.annotations?.[name]).find((text) => text !== undefined);
     const [wish] = (asked ?? spec.loadBalancerIP ?? '').split(',');
-    const isTaken = [...addresses].some(([other, address]) => other !== key && address === wish);
+    const isTaken = [...addresses].some(([other, list]) => other !== key && list.includes(wish ?? ''));
     if (!wish || isTaken) return undefined;
     wished.add(key);
     return wish;
   }
 
-  /** The address that the Service has, if it is of the right pool, else the first free one. */
-  function addressOf(key: string, isPublic: boolean): string {
-    const current = addresses.get(key);
-    const isAllotted = !wished.delete(key);
-    if (current !== undefined && isAllotted && exposed.has(key) === isPublic) return current;
-    if (isPublic) exposed.add(key);
-    else exposed.delete(key);
-    const taken = new Set(addresses.values());
+  /** Of each family the address that was asked for, that the Service has, if it is of the right pool, or the first free one. */
+  function addressesOf(key: string, families: readonly (4 | 6)[], isPublic: boolean, wish?: string): string[] {
+    const current = addresses.get(key) ?? [];
+    const isOther = wish === undefined && (wished.delete(key) || exposed.has(key) !== isPublic);
+    if (wish === undefined && isPublic) exposed.add(key);
+    else if (wish === undefined) exposed.delete(key);
+    const taken = new Set([...addresses.values()].flat());
+    return families.map((family) => {
+      const asked = wish === undefined ? undefined : ofFamily([wish], family);
+      return asked ?? (isOther ? undefined : ofFamily(current, family)) ?? freeAddress(taken, isPublic, family);
+    });
+  }
+
+  function freeAddress(taken: ReadonlySet<string>, isPublic: boolean, family: 4 | 6): string {
     for (let index = 0; ; index++) {
-      const address = loadBalancers.address(index, isPublic);
+      const address = loadBalancers.address(index, isPublic, family);
       if (!taken.has(address)) return address;
     }
   }

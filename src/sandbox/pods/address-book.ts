@@ -42,9 +42,10 @@ export function resolveHost(
   if (isIP(host)) return [canonicalIp(host)];
   const local = serviceNamed(clusters.get(fromCluster), host);
   if (local && clusterIps(local).length > 0) return clusterIps(local);
-  const known = hosts.get(host) ?? loadBalancerHost(clusters, host);
-  if (known === undefined) throw new DialError('ENOTFOUND', `lookup ${host} on ${SYSTEM_DNS}: no such host`);
-  return [known];
+  const named = hosts.get(host);
+  const known = named === undefined ? loadBalancerHost(clusters, host) : [named];
+  if (known.length === 0) throw new DialError('ENOTFOUND', `lookup ${host} on ${SYSTEM_DNS}: no such host`);
+  return known;
 }
 
 function serviceNamed(cluster: NetworkCluster | undefined, host: string): Service | undefined {
@@ -53,14 +54,15 @@ function serviceNamed(cluster: NetworkCluster | undefined, host: string): Servic
   return services(cluster).find(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
 }
 
-function loadBalancerHost(clusters: ReadonlyMap<string, NetworkCluster>, host: string): string | undefined {
+function loadBalancerHost(clusters: ReadonlyMap<string, NetworkCluster>, host: string): string[] {
   for (const cluster of clusters.values()) {
     for (const service of services(cluster)) {
       const named = service.status?.loadBalancer?.ingress?.some(({ hostname }) => hostname === host);
-      if (named) return cluster.loadBalancerAddresses.get(`${service.metadata.namespace}/${service.metadata.name}`);
+      const key = `${service.metadata.namespace}/${service.metadata.name}`;
+      if (named) return [...(cluster.loadBalancerAddresses.get(key) ?? [])];
     }
   }
-  return undefined;
+  return [];
 }
 
 /**
@@ -99,8 +101,7 @@ function routeInto(
 ): Route | undefined {
   for (const service of services(cluster)) {
     const key = `${service.metadata.namespace}/${service.metadata.name}`;
-    const balancer = cluster.loadBalancerAddresses.get(key);
-    const isBalanced = balancer !== undefined && canonicalIp(balancer) === address;
+    const isBalanced = cluster.loadBalancerAddresses.get(key)?.map(canonicalIp).includes(address) ?? false;
     if (!isBalanced && !service.spec.externalIPs?.map(canonicalIp).includes(address)) continue;
     const sourceRanges = isBalanced ? service.spec.loadBalancerSourceRanges : undefined;
     return { cluster: cluster.name, backends: backendsOf(cluster, service, ({ port: p }) => p === port), sourceRanges };

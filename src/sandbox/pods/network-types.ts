@@ -21,7 +21,7 @@ export interface NetworkCluster {
   name: string;
   store: Store;
   /** Addresses of LoadBalancer Services, by `namespace/name`. */
-  loadBalancerAddresses: ReadonlyMap<string, string>;
+  loadBalancerAddresses: ReadonlyMap<string, readonly string[]>;
   /** Whether a packet may enter the pod at an address; without an answer it is dropped. */
   admits(source: PodIdentity, address: string): boolean;
   /** The same for a packet from outside the cluster, to a port. */

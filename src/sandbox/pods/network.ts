@@ -113,7 +113,8 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   }
 
   async function dial(from: Sender, host: string, port: number): Promise<Socket> {
-    const [address = host] = resolveHost(clusters, hosts, from.cluster, host);
+    const found = resolveHost(clusters, hosts, from.cluster, host);
+    const address = found.find((one) => !lacksFamily(from, familyOf(one))) ?? found[0] ?? host;
     const name = hostPort(address, port);
     if (lacksFamily(from, familyOf(address)))
       throw new DialError('ENETUNREACH', `dial tcp ${name}: connect: network is unreachable`);

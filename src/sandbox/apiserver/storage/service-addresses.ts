@@ -1,3 +1,4 @@
+import { familyOf } from '../../../mesh/cilium/cidr.ts';
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { invalid } from '../errors.ts';
 import { type JsonObject, objectAt, objectsAt, setDefaults } from '../fields/json.ts';
@@ -9,6 +10,8 @@ const CLUSTER_IP_PREFIX = '10.96';
 const CLUSTER_IP6_PREFIX = 'fd00:96::';
 /** All addresses that Services get, by family. */
 export const SERVICE_RANGES = { 4: `${CLUSTER_IP_PREFIX}.0.0/16`, 6: `${CLUSTER_IP6_PREFIX}/112` } as const;
+/** That of the Service of the API server itself. */
+export const FIRST_SERVICE = { 4: `${CLUSTER_IP_PREFIX}.0.1`, 6: `${CLUSTER_IP6_PREFIX}1` } as const;
 const FIRST_IP6_HOST = 0xa00;
 const FIRST_NODE_PORT = 30000;
 const LAST_NODE_PORT = 32767;
@@ -29,14 +32,20 @@ function freeClusterIp6(taken: ReadonlySet<unknown>): string {
   return `${CLUSTER_IP6_PREFIX}${host.toString(16)}`;
 }
 
-/** Of a Service that wants both families where the cluster has a range of each (its ServiceCIDR). */
-function isDualStack(log: ObjectLog, kinds: Kinds, { ipFamilyPolicy }: JsonObject): boolean {
-  if (ipFamilyPolicy !== 'PreferDualStack' && ipFamilyPolicy !== 'RequireDualStack') return false;
+/** Of which the cluster has a range (its ServiceCIDR), the primary one first; IPv4 where that does not tell. */
+function familiesIn(log: ObjectLog, kinds: Kinds): (4 | 6)[] {
   const ranges = log.list(kinds.require('networking.k8s.io/v1', 'ServiceCIDR'));
-  return ranges.some(({ spec }) => ((spec as { cidrs?: string[] }).cidrs ?? []).length > 1);
+  const families = ranges.flatMap(({ spec }) => ((spec as { cidrs?: string[] }).cidrs ?? []).map(familyOf));
+  return families.length > 0 ? families : [4];
 }
 
-function freeClusterIp(taken: ReadonlySet<unknown>): string | undefined {
+/** Whether a Service wants both families, where the cluster has both. */
+function wantsBoth({ ipFamilyPolicy }: JsonObject): boolean {
+  return ipFamilyPolicy === 'PreferDualStack' || ipFamilyPolicy === 'RequireDualStack';
+}
+
+function freeClusterIp(family: 4 | 6, taken: ReadonlySet<unknown>): string | undefined {
+  if (family === 6) return freeClusterIp6(taken);
   for (const address of clusterIps()) if (!taken.has(address)) return address;
   return undefined;
 }
@@ -60,8 +69,11 @@ export function allocateServiceAddresses(log: ObjectLog, kinds: Kinds, service: 
     delete spec.clusterIP;
     delete spec.clusterIPs;
   } else {
-    const taken = new Set(others.map((other) => other.clusterIP));
-    const wanted = spec.clusterIP || former?.clusterIP || freeClusterIp(taken);
+    const taken = new Set(others.flatMap(({ clusterIP, clusterIPs }) => [clusterIP, clusterIPs].flat()));
+    const families = familiesIn(log, kinds);
+    const [named] = [spec.ipFamilies, former?.ipFamilies].flatMap((list) => (Array.isArray(list) ? list : []));
+    const first = named === undefined ? (families[0] ?? 4) : named === 'IPv6' ? 6 : 4;
+    const wanted = spec.clusterIP || former?.clusterIP || freeClusterIp(first, taken);
     if (wanted !== 'None' && wanted !== former?.clusterIP && taken.has(wanted)) {
       const message = `Invalid value: ["${String(wanted)}"]: failed to allocate IP ${String(wanted)}: provided IP is already allocated`;
       throw invalid(SERVICE, service.metadata.name, [
@@ -69,13 +81,13 @@ export function allocateServiceAddresses(log: ObjectLog, kinds: Kinds, service: 
       ]);
     }
     spec.clusterIP = wanted;
-    if (wanted !== 'None' && isDualStack(log, kinds, spec)) {
-      const second = (value: unknown) => (Array.isArray(value) ? value[1] : undefined);
-      const others6 = new Set(others.map(({ clusterIPs }) => second(clusterIPs)));
-      spec.clusterIPs = [wanted, second(former?.clusterIPs) ?? freeClusterIp6(others6)];
-      spec.ipFamilies = ['IPv4', 'IPv6'];
+    if (wanted !== 'None' && wantsBoth(spec) && families.length > 1) {
+      const [own, other]: (4 | 6)[] = familyOf(String(wanted)) === 6 ? [6, 4] : [4, 6];
+      const second = Array.isArray(former?.clusterIPs) ? former.clusterIPs[1] : undefined;
+      spec.clusterIPs = [wanted, second ?? freeClusterIp(other ?? 6, taken)];
+      spec.ipFamilies = [`IPv${own}`, `IPv${other}`];
     } else spec.clusterIPs = [wanted];
-    setDefaults(spec, { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' });
+    setDefaults(spec, { ipFamilies: [`IPv${first}`], ipFamilyPolicy: 'SingleStack' });
   }
 
   if (spec.type !== 'LoadBalancer') delete spec.loadBalancerClass;
