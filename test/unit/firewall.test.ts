@@ -180,14 +180,17 @@ describe('firewallRules', () => {
   const FAMILIES = [[4], [6], [4, 6], [6, 4]] as const;
   const NODE_PORTS = FAMILIES.flatMap((service) => FAMILIES.map((client) => [service, client] as const));
   it.each(NODE_PORTS)(
-    'a NodePort of %j, dialled by nodes of %j: every host that they can dial is in a rule, and what no one dials in none',
+    'a NodePort of %j, dialled by pods and nodes of %j: every host that they can dial is in a rule, and what no one dials in none',
     (service, client) => {
       const spec = {
         ...{ type: 'NodePort', ports: [{ port: 2379, nodePort: 32380 }] },
         ipFamilies: service.map((family) => `IPv${family}`),
       };
       const addresses = (id: number) => ({ 4: `172.18.${id}.1`, 6: `fd00:18:${id}::1` });
-      const one = withAddress(cluster(1), ...client.map((family) => addresses(1)[family]));
+      // KVStoreMesh dials, in a pod.
+      const on = IP_FAMILIES.map((family) => [`enable-ipv${family}`, String(client.some((own) => own === family))]);
+      const settings = Object.fromEntries(on);
+      const one = withAddress(cluster(1, { settings }), ...client.map((family) => addresses(1)[family]));
       const two = withAddress(cluster(2, { live: [serviceObject(spec)] }), ...Object.values(addresses(2)));
       const report = firewallRules([one, two]);
       const open = report.rules

@@ -34,14 +34,23 @@ export function familyLack(
 ): FamilyLack | undefined {
   const byPods = kvstoremeshDials(client) ?? true;
   if (!byPods && isChosen) return undefined;
-  const families = byPods ? client.ciliumConfig && ipFamilies(client.ciliumConfig) : familiesOfNodes(client);
-  if (!families || families.length === 0 || hosts.length === 0) return undefined;
+  const families = familiesOfDiallers(client, byPods);
+  if (families.length === 0 || hosts.length === 0) return undefined;
   const canDial = (host: string) => !isIpAddress(host) || families.includes(familyOf(host));
   if (hosts.some(canDial)) return undefined;
   const own = families.map((family) => `IPv${family}`).join(' and ');
   const who = byPods ? 'the pods of KVStoreMesh have' : 'its nodes have';
   const says = `${who} addresses of ${own} only, and so cannot dial ${knownAs(server)} at ${[...new Set(hosts)].join(', ')}`;
   return { says, hint: mendOf(client, server, { families, canDial }) };
+}
+
+/**
+ * The families of the addresses that whoever dials peers has: the pods of KVStoreMesh, or nodes. Empty where that is not known.
+ * @param byPods whether KVStoreMesh dials
+ */
+export function familiesOfDiallers(client: ClusterSnapshot, byPods: boolean): (4 | 6)[] {
+  if (!byPods) return familiesOfNodes(client);
+  return client.ciliumConfig ? ipFamilies(client.ciliumConfig) : [];
 }
 
 /** What lets the one dial the other: the Service's address that it has already, or one of both families. */

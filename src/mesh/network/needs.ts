@@ -1,6 +1,6 @@
-import { addressLack, type Endpoint, listEndpoints, splitHostPort } from '../apiserver/endpoints.ts';
+import { addressLack, type Endpoint, isIpAddress, listEndpoints, splitHostPort } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
-import { IP_FAMILIES } from '../cilium/cidr.ts';
+import { familyOf, IP_FAMILIES } from '../cilium/cidr.ts';
 import {
   encryption,
   ipFamilies,
@@ -15,6 +15,7 @@ import { internalAddress } from '../cilium/node-addresses.ts';
 import { compareMinors, compareVersions, minorOf, versionOfAgents } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
+import { familiesOfDiallers } from '../connect/families-apart.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverServiceRef } from '../objects/names.ts';
 import { groupBy } from '../pairs.ts';
@@ -255,11 +256,15 @@ function apiserverNeeds(
 ): NetworkNeed[] {
   if (!endpoints && !dialsAtAll(client, server)) return [];
   const isKvstoremesh = willDialThroughKvstoremesh(client);
+  const families = familiesOfDiallers(client, isKvstoremesh);
+  const dialled = endpoints ?? dialledBy(client, server);
+  // Of one with addresses of both families the other ones are dialled in vain, which nobody misses.
+  const within = dialled.filter(({ host }) => !isIpAddress(host) || families.includes(familyOf(host)));
   const from = isKvstoremesh ? 'pods' : 'nodes';
   const why = isKvstoremesh
     ? `KVStoreMesh reads from it what ${knownAs(server)} publishes`
     : `agents read from it what ${knownAs(server)} publishes`;
-  return [...groupBy(endpoints ?? dialledBy(client, server), ({ port }) => port)].map(([port, same]) => ({
+  return [...groupBy(within.length > 0 ? within : dialled, ({ port }) => port)].map(([port, same]) => ({
     kind: 'apiserver',
     protocol: 'tcp',
     port,
