@@ -216,6 +216,19 @@ describe('what is wrong with a mesh', () => {
     expect(ids(forConnect(found))).toEqual(['warn node-address-overlap']);
   });
 
+  it.each([
+    ['the second address of a family, of which Cilium knows nothing', ['192.0.2.#', '10.99.0.1'], []],
+    ['one of a family that Cilium has off, by which nodes are known all the same', ['192.0.2.#', 'fd00::1'], ['fail']],
+  ])('nodes that share %s', (_what, of, expected) => {
+    const clusters = [1, 2].map((id) => {
+      const addresses = of.map((address) => ({ type: 'InternalIP', address: address.replace('#', String(id)) }));
+      return cluster(id, {
+        overrides: { nodes: [{ name: 'node-1', ready: true, labels: {}, addresses, podCidrs: [] }] },
+      });
+    });
+    expect(ids(wrong(clusters))).toEqual(expected.map((severity) => `${severity} node-address-overlap`));
+  });
+
   it('what only its owner can mend of a cluster that is known by a message is no command line here', () => {
     const foreign = { context: '<context of mesh-2>', namespace: '' };
     const peerIds = new Map([['context-1', new Map([['mesh-9', 2]])]]);

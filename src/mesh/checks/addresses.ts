@@ -1,7 +1,7 @@
 import { apiserverService } from '../apiserver/live.ts';
 import { IP_FAMILIES } from '../cilium/cidr.ts';
 import { ipFamilies, maskedFamilies, rangeOption, routingMode } from '../cilium/datapath.ts';
-import { nodeRanges } from '../cilium/node-addresses.ts';
+import { knownNodeRanges } from '../cilium/node-addresses.ts';
 import {
   commonRanges,
   hasAddressesOnly,
@@ -62,7 +62,7 @@ export const ADDRESS_CHECKS: readonly Check[] = [
         hint: 'All nodes of a mesh reach each other at their InternalIP: each needs an address of its own.',
         // Nodes and pods share the subnets of a cloud, which gives no address twice.
         rangesOf: (cluster) => ({
-          nodes: nodeRanges(cluster),
+          nodes: knownNodeRanges(cluster),
           pods: podRanges(cluster).given.filter(({ network }) => network === undefined),
         }),
         between: (one, other) => ({
@@ -141,7 +141,7 @@ function unreadRanges(cluster: ClusterSnapshot): string[] {
 
 function nodesOf(cluster: ClusterSnapshot): Subject {
   return {
-    things: nodeRanges(cluster).map(({ text }) => text),
+    things: knownNodeRanges(cluster).map(({ text }) => text),
     otherwise: 'no InternalIP of its nodes is known',
     unseen: unreadRanges(cluster),
     isBlind: mayNotSeeRanges(cluster),

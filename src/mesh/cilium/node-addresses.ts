@@ -1,5 +1,5 @@
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
-import { familyOf, parseCidr } from './cidr.ts';
+import { familyOf, IP_FAMILIES, parseCidr } from './cidr.ts';
 import { type NamedRange, rangesIn } from './pod-ranges.ts';
 
 /** A node's InternalIPs, in their order. */
@@ -10,6 +10,14 @@ export function internalAddresses({ addresses }: Pick<NodeFacts, 'addresses'>): 
 /** The InternalIPs of a cluster's nodes as ranges of one address, in order, each once. */
 export function nodeRanges({ nodes }: Pick<ClusterSnapshot, 'nodes'>): NamedRange[] {
   return rangesIn(nodes.flatMap(internalAddresses));
+}
+
+/**
+ * Those by which Cilium knows them: the first of each family (pkg/k8s, `ParseNode`). Agents tell peers of both families, also of one that
+ * is off, and do not take up a node that has an address of their own, whichever it is (pkg/node/manager, `NodeUpdated`).
+ */
+export function knownNodeRanges({ nodes }: Pick<ClusterSnapshot, 'nodes'>): NamedRange[] {
+  return rangesIn(nodes.flatMap((node) => IP_FAMILIES.flatMap((family) => internalAddress(node, family) ?? [])));
 }
 
 /** A node's first InternalIP of a family, which other nodes send to (Cilium's pkg/node/types, `GetNodeIP`). */
