@@ -1,9 +1,11 @@
 import { exportClusters } from '../flows/file/export-mesh.ts';
+import { readHeldClusters } from '../flows/read-runs.ts';
 import { exitOf } from '../mesh/errors.ts';
 import { LEFT_OUT_ANNOTATION, MISSING_ANNOTATION } from '../mesh/file/document.ts';
 import type { ExportedMesh } from '../mesh/file/export.ts';
 import { meshDocument, meshFileText } from '../mesh/file/write.ts';
 import { groupBy } from '../mesh/pairs.ts';
+import { runWarnings } from '../mesh/runs-at-work.ts';
 import { unreachableWords } from '../mesh/status/mesh-status.ts';
 import { printable, printableLines } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
@@ -18,8 +20,13 @@ import { exitOfMissing, unreachableData, withChosenClusters } from './targets/se
 export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>): Promise<CommandResult> {
   return withChosenClusters(context, flags, async (targets, unanswering) => {
     const { parallel, all: spare = false } = flags;
-    const { mesh: found, left, spared } = await exportClusters(context, targets, { parallel, spare });
+    const [{ mesh: found, left, spared }, held] = await Promise.all([
+      exportClusters(context, targets, { parallel, spare }),
+      readHeldClusters(context, targets, parallel),
+    ]);
     sayLeftOut(context, spared);
+    // Of what is just written it has a half, as which it would be kept.
+    for (const words of printable(runWarnings(held, context.again()))) context.progress.warn(words);
     const silent = [...unanswering, ...spared];
     const exported = shown(found);
     // What is of no mesh is no part of all of one; what was named is.

@@ -1,9 +1,10 @@
+import pLimit from 'p-limit';
 import { readOr } from '../kube/unless-refused.ts';
 import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { isAlive } from '../mesh/hold.ts';
 import { applyLeaseRef, rotationLeaseRef } from '../mesh/objects/names.ts';
 import { unfinishedRotation } from '../mesh/rotation/unfinished-rotation.ts';
-import { runsMarked, type SeenRuns } from '../mesh/runs-at-work.ts';
+import { type HeldCluster, runsMarked, type SeenRuns } from '../mesh/runs-at-work.ts';
 import { disablesCluster, markedRuns } from '../mesh/working-runs.ts';
 import type { Flow, Target } from './flow.ts';
 import { hasEnded } from './own-process.ts';
@@ -17,6 +18,23 @@ export async function readRuns(flow: Pick<Flow, 'signal'>, { client, namespace }
   const [rotation, apply] = marks.map((mark) => (mark === 'unread' ? undefined : mark));
   const runs = rotation || apply ? runsMarked({ rotation, apply }, client.now(), hasEnded) : [];
   return { ...(runs.length > 0 ? { runs } : {}), ...(marks.includes('unread') ? { runsUnread: true } : {}) };
+}
+
+/** The same of several clusters. @param parallel clusters at a time */
+export function readHeldClusters(
+  flow: Pick<Flow, 'signal'>,
+  targets: readonly Target[],
+  parallel: number,
+): Promise<HeldCluster[]> {
+  const limit = pLimit(parallel);
+  const read = targets.map((target) =>
+    limit(async () => ({
+      context: target.client.context,
+      namespace: target.namespace,
+      ...(await readRuns(flow, target)),
+    })),
+  );
+  return Promise.all(read);
 }
 
 /** A snapshot with the run that is disabling its cluster: what is enabled or connected there meanwhile goes with it. */
