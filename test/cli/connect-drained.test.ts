@@ -7,7 +7,7 @@ import { type ConnectClusters, startConnectClusters } from '../support/connect-c
 import { connect, enable } from '../support/e2e-cli.ts';
 import { restartApiserver } from '../support/fault-parts.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import { clusterAt, refs } from '../support/sandbox-mesh.ts';
+import { clusterAt, eventually, refs } from '../support/sandbox-mesh.ts';
 
 /** KVStoreMesh holds on to a peer that it lost; one that is enabled anew holds on to none. */
 let clusters: ConnectClusters;
@@ -168,6 +168,44 @@ it('so does connect where a name is dialled by hostAliases of the pods', async (
   expect(exitCode, stderr).toBe(0);
   expect(atFirstLook, stderr).toHaveBeenCalledOnce();
   expect(templateOf('mesh-1')).not.toEqual(former);
+});
+
+it.each([
+  ['waits for that', [], 'KVStoreMesh has dropped what it had of mesh-2'],
+  ['says what is lost', ['--no-wait'], 'KVStoreMesh still holds what it had of mesh-2'],
+])('a disconnect that takes hostAliases from the pods %s', async (_, more, says) => {
+  clusters = await startConnectClusters(3, { ciliumVersion: '1.19.0', timings: { drainMs: HOUR_MS } });
+  const { store } = clusterAt(clusters, 'mesh-3');
+  store.update(refs.secret('cilium-ca'), ({ data }) => void delete (data as Record<string, string>)['ca.key']);
+  await clusters.meshctl.ok([...connect('mesh-1', 'mesh-3'), '--destination-endpoint', '172.18.3.77:2379', '--yes']);
+  // Pods that come only later would hold nothing.
+  await clusters.meshctl.ok(enable('mesh-1'));
+  const pair = ['--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
+  await clusters.meshctl.ok(['clustermesh', 'connect', ...pair]);
+  const connected = async () =>
+    (await clusters.meshctl.status('mesh-1')).peers.find(({ name }) => name === 'mesh-2')?.agents.connected;
+  await eventually(connected, (nodes) => nodes === 1, 'mesh-2 is connected');
+  await clusters.meshctl.ok(['clustermesh', 'disconnect', ...pair]);
+  await clusters.meshctl.ok(['clustermesh', 'connect', ...pair]);
+  const former = templateOf('mesh-1');
+  const atFirstLook = vi.fn(() => {
+    expect(templateOf('mesh-1')).toEqual(former);
+    for (const context of PAIR) restartApiserver(clusterAt(clusters, context));
+  });
+  const argv = [
+    'clustermesh',
+    'disconnect',
+    '--context',
+    'mesh-1',
+    '--destination-context',
+    'mesh-3',
+    '--yes',
+    ...more,
+  ];
+  const { exitCode, stderr } = await clusters.meshctl(argv, { clock: hastyClock(atFirstLook) });
+  expect(stderr).toContain(`mesh-1: ${says}`);
+  expect(atFirstLook).toHaveBeenCalledTimes(more.length > 0 ? 0 : 1);
+  expect([exitCode, templateOf('mesh-1')]).toEqual([0, expect.not.objectContaining(former)]);
 });
 
 it('and where that takes too long, enable says which requests fail until then', async () => {

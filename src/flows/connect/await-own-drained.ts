@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
 import { firstOf } from '../../mesh/counted.ts';
@@ -64,6 +65,41 @@ export async function awaitOwnDrained(
   return [
     `${says} → ${meshctlCommand('clustermesh status', { context: [context, ...left.map(unnamedContext)] }, ['--wait'])}`,
   ];
+}
+
+/**
+ * The same in each cluster in which these steps replace the pods: where a host name goes or comes for which Cilium needs hostAliases.
+ * @param options.peersOf who is to be dialled once that is done
+ * @param options.look as that of {@link awaitOwnDrained}
+ * @returns warnings; undefined where nothing was to be waited for
+ */
+export async function awaitWhereReplaced(
+  flow: Flow,
+  targets: readonly Target[],
+  snapshots: readonly ClusterSnapshot[],
+  {
+    steps,
+    peersOf,
+    look,
+    waitMs = DRAINED_WITHIN_MS,
+    parallel,
+  }: {
+    steps: readonly Step[];
+    peersOf: (snapshot: ClusterSnapshot) => readonly string[];
+    look?: (snapshot: ClusterSnapshot) => Promise<void>;
+    waitMs?: number | undefined;
+    parallel: number;
+  },
+): Promise<string[] | undefined> {
+  const limit = pLimit(parallel);
+  const waits = snapshots.flatMap((snapshot) => {
+    const target = targets.find(({ client }) => client.context === snapshot.context);
+    if (!target || !replacesApiserver(snapshot, steps)) return [];
+    const options = { peers: peersOf(snapshot), ...(look && { look: () => look(snapshot) }) };
+    return [limit(() => awaitOwnDrained(flow, target, snapshot, waitMs, options))];
+  });
+  const held = (await Promise.all(waits)).flatMap((warnings) => (warnings ? [warnings] : []));
+  return held.length > 0 ? held.flat() : undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { hostPort } from '../../mesh/apiserver/endpoints.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialingSecret, peersByDirections } from '../../mesh/connect/direction.ts';
 import type { WayBack } from '../../mesh/connect/way-back.ts';
@@ -25,8 +26,8 @@ import { spareOthers } from '../write/spare-others.ts';
 import { requireServed, requireStanding } from '../write/still-standing.ts';
 import { warnOfMovedPods } from '../write/where-pods-are.ts';
 import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
-import { awaitDrained, DRAINED_WITHIN_MS } from './await-drained.ts';
-import { awaitOwnDrained, replacesApiserver } from './await-own-drained.ts';
+import { awaitDrained } from './await-drained.ts';
+import { awaitWhereReplaced } from './await-own-drained.ts';
 import type { PreparedConnect } from './plan-dials.ts';
 import type { ConnectOptions } from './prepare-connect.ts';
 import { requireUnchangedSince, warnOfSwitched } from './what-changed.ts';
@@ -154,7 +155,17 @@ async function carryOut(
         ? []
         : [
             ...(await awaitDrained(flow, targets, directions, options.parallel, prepared.held)),
-            ...(await awaitWhereReplaced(flow, prepared, options.parallel)),
+            ...((await awaitWhereReplaced(
+              flow,
+              targets,
+              prepared.members.map(({ snapshot }) => snapshot),
+              {
+                steps: dial.steps,
+                peersOf: dialledBy(directions),
+                look: (snapshot) => requireServed(flow, targets, directionsOf(directions, snapshot), options.parallel),
+                parallel: options.parallel,
+              },
+            )) ?? []),
           ];
     await duringChange(flow, DIALING, dial.steps.some(isChange), () =>
       writeUnchanged(
@@ -201,25 +212,18 @@ async function carryOut(
   }
 }
 
-/** Where a host name is dialled for which Cilium needs hostAliases, pods are replaced with the file. @returns warnings */
-async function awaitWhereReplaced(
-  flow: Flow,
-  { targets, members, directions, dial }: PreparedConnect,
-  parallel: number,
-): Promise<string[]> {
-  const limit = pLimit(parallel);
-  const waits = members.flatMap(({ snapshot }) => {
-    const target = targets.find(({ client }) => client.context === snapshot.context);
-    if (!target || !replacesApiserver(snapshot, dial.steps)) return [];
+function directionsOf(directions: readonly Direction[], snapshot: ClusterSnapshot): Direction[] {
+  return directions.filter(({ client, server }) => client.snapshot === snapshot || server.snapshot === snapshot);
+}
+
+/** Whom a cluster dials once these directions are there. */
+function dialledBy(directions: readonly Direction[]): (snapshot: ClusterSnapshot) => readonly string[] {
+  return (snapshot) => {
     const begun = directions
       .filter(({ client }) => client.snapshot === snapshot)
       .map(({ server }) => server.identity.name);
-    const peers = [...new Set([...configuredPeers(snapshot), ...begun])];
-    const own = directions.filter(({ client, server }) => [client.snapshot, server.snapshot].includes(snapshot));
-    const look = () => requireServed(flow, targets, own, parallel);
-    return [limit(() => awaitOwnDrained(flow, target, snapshot, DRAINED_WITHIN_MS, { peers, look }))];
-  });
-  return (await Promise.all(waits)).flatMap((warnings) => warnings ?? []);
+    return [...new Set([...configuredPeers(snapshot), ...begun])];
+  };
 }
 
 /** Progress is shown of what really happens. */

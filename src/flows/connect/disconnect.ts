@@ -7,6 +7,7 @@ import { stillLetIn } from '../../mesh/connect/shut-out.ts';
 import { saysWhatStands, whatStands } from '../../mesh/connect/what-stands.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { KVSTOREMESH_PEERS_SECRET } from '../../mesh/objects/names.ts';
+import { configuredPeers } from '../../mesh/peers/peers.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
@@ -16,6 +17,7 @@ import { rollBackClusters } from '../write/roll-back.ts';
 import { requireParted } from '../write/still-standing.ts';
 import { warnOfMovedPods } from '../write/where-pods-are.ts';
 import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
+import { awaitWhereReplaced } from './await-own-drained.ts';
 import { awaitParted } from './await-parted.ts';
 import type { DisconnectOptions, PreparedDisconnect } from './prepare-disconnect.ts';
 import { readServerCertificates, renewedSince } from './renewed-meanwhile.ts';
@@ -58,9 +60,12 @@ export async function disconnectClusters(
   }
   await requireNoRotation(flow, targets, plan.steps, { parallel });
   const written = options.rollback === false ? [] : targetsOfSteps(targets, plan.steps);
-  const steps = await (account
-    ? writePartings(flow, prepared, options)
-    : whileAtWork(flow, { ...run, written }, (working) => writePartings(flow, prepared, options, working)));
+  const held: string[] = [];
+  const write = async (working?: WorkingClusters) => {
+    held.push(...(await awaitReplaceable(flow, prepared, options)));
+    return writePartings(flow, prepared, options, working);
+  };
+  const steps = await (account ? write() : whileAtWork(flow, { ...run, written }, write));
   options.onWritten?.();
   if (drains(prepared, options)) {
     flow.progress.info(
@@ -70,8 +75,39 @@ export async function disconnectClusters(
   const unseen = await awaitTaken(flow, prepared, options);
   for (const warning of unseen) flow.progress.warn(warning);
   const moved = await warnOfMovedPods(flow, targets, prepared.effects);
-  const warnings = [...prepared.warnings, ...unseen, ...moved];
+  const warnings = [...prepared.warnings, ...held, ...unseen, ...moved];
   return { parted: prepared.parted, steps, warnings, ...seenBy(prepared, unseen) };
+}
+
+/**
+ * Where hostAliases of a former peer go, pods are replaced, which is not to lose the requests to another one. Without a wait it is only said
+ * that they are lost. @returns warnings
+ */
+async function awaitReplaceable(
+  flow: Flow,
+  { targets, partings, plan: { steps } }: PreparedDisconnect,
+  { parallel, waitMs, leaving = [] }: DisconnectOptions,
+): Promise<readonly string[]> {
+  // Of one that leaves the pods go anyway.
+  const staying = partings.filter(({ snapshot }) => !leaving.includes(snapshot.context));
+  const held = await awaitWhereReplaced(
+    flow,
+    targets,
+    staying.map(({ snapshot }) => snapshot),
+    {
+      steps,
+      peersOf: (snapshot) => {
+        const { undialled = [] } = partingOf(staying, snapshot.context) ?? {};
+        return configuredPeers(snapshot).filter((peer) => !undialled.includes(peer));
+      },
+      waitMs: waitMs === undefined ? 0 : undefined,
+      parallel,
+    },
+  );
+  for (const warning of held ?? []) flow.progress.warn(warning);
+  // That takes minutes.
+  if (held) await requireNoRotation(flow, targets, steps, { parallel });
+  return held ?? [];
 }
 
 /** @param unseen what a wait has not seen come true, in words */

@@ -7,6 +7,7 @@ import { CLUSTER_CONFIG_PREFIX, LOCAL_CERT_SECRET, secretRef } from '../../mesh/
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
+import { orWithout } from '../where-it-succeeds.ts';
 import { askPod, readyPods } from './ask-etcd.ts';
 import type { ClientCertificate } from './open-etcd.ts';
 
@@ -26,7 +27,7 @@ export async function readOwnKeys(
   pod: KubeObject,
   prefix: string,
 ): Promise<Map<string, string> | 'unknown-user' | 'refused' | undefined> {
-  const credential = agentsCredential(target, snapshot);
+  const credential = await agentsCredential(flow, target, snapshot);
   if (!credential) return undefined;
   const question = { credential, key: prefix };
   const deadline = flow.clock.ms() + READ_TIMEOUT_MS;
@@ -40,8 +41,14 @@ export async function readOwnKeys(
   return new Map([...answer.value].map(([key, value]) => [key.slice(prefix.length), value]));
 }
 
-function agentsCredential({ namespace }: Target, { objects }: ClusterSnapshot): ClientCertificate | undefined {
-  const texts = secretTexts(objects.get(keyOf(secretRef(namespace, LOCAL_CERT_SECRET))));
+/** It is read where the snapshot has none: a disconnect does without. */
+async function agentsCredential(
+  flow: Flow,
+  { client, namespace }: Target,
+  { objects }: ClusterSnapshot,
+): Promise<ClientCertificate | undefined> {
+  const ref = secretRef(namespace, LOCAL_CERT_SECRET);
+  const texts = secretTexts(objects.get(keyOf(ref)) ?? (await orWithout(flow, client.get(ref), undefined)));
   const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
   return ca && certificate && privateKey ? { ca, certificate, privateKey } : undefined;
 }
@@ -52,7 +59,7 @@ function agentsCredential({ namespace }: Target, { objects }: ClusterSnapshot): 
  * container keeps it and a new pod has another one. Those that cannot be asked are left out.
  */
 export async function readEtcdIds(flow: Flow, target: Target, snapshot: ClusterSnapshot): Promise<string[]> {
-  const credential = agentsCredential(target, snapshot);
+  const credential = await agentsCredential(flow, target, snapshot);
   if (!credential) return [];
   const question = { credential, key: CLUSTER_CONFIG_PREFIX, deadline: flow.clock.ms() + READ_TIMEOUT_MS };
   const pods = await readyPods(target);
