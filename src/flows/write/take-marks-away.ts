@@ -22,7 +22,7 @@ type FinishingRun = AboutPeers & Pick<WorkingRun, 'command'>;
  * Takes marks away, and the Lease with the last one; those of others stay, of whom no one would know else, also where they have died.
  * Where there is none, nothing is written; where that is not possible, it is no failure.
  */
-export function takeAway({ client, namespace }: Target, isOver: (one: WorkingRun) => boolean): Promise<void> {
+export function takeMarksAway({ client, namespace }: Target, isOver: (one: WorkingRun) => boolean): Promise<void> {
   const ref = applyLeaseRef(namespace);
   return leaveMark(client, ref, async (live, signal) => {
     const runs = markedRuns(live);
@@ -37,7 +37,7 @@ export function takeAway({ client, namespace }: Target, isOver: (one: WorkingRun
 }
 
 /** Of the marks at a cluster those of runs that have died, and whose work a run has finished that has come to its end. */
-export function finishedBy({ command, peersOf }: FinishingRun, { client }: Target): (one: WorkingRun) => boolean {
+export function finishedRunsBy({ command, peersOf }: FinishingRun, { client }: Target): (one: WorkingRun) => boolean {
   const own = { command, peers: peersOf?.(client.context) };
   return (one) => finishes(own, one) && isDead(one, client);
 }
@@ -51,14 +51,14 @@ export function isDead(one: WorkingRun, client: Target['client']): boolean {
  * What such a run has marked where the one that finishes its work has nothing to do any more, as at peers that have parted. Where that
  * cannot be looked for, it is no failure.
  */
-export async function takeAwayElsewhere(
+export async function takeMarksAwayElsewhere(
   targets: readonly Target[],
   run: FinishingRun,
   elsewhere: OpenElsewhere,
 ): Promise<void> {
   const marks = targets.map(async (target) => {
     const live = await target.client.get(applyLeaseRef(target.namespace));
-    return markedRuns(live).filter(finishedBy(run, target));
+    return markedRuns(live).filter(finishedRunsBy(run, target));
   });
   try {
     const finished = (await Promise.all(marks)).flat();
@@ -67,7 +67,7 @@ export async function takeAwayElsewhere(
     const isOver = (one: WorkingRun) => finished.some((dead) => isOneRun(dead, one));
     await elsewhere(async (others) => {
       const away = others.map((target) =>
-        limit(() => takeAway(target, (one) => isOver(one) && isDead(one, target.client))),
+        limit(() => takeMarksAway(target, (one) => isOver(one) && isDead(one, target.client))),
       );
       await Promise.all(away);
     });

@@ -31,11 +31,11 @@ import {
 } from '../run-mark.ts';
 import {
   type AboutPeers,
-  finishedBy,
+  finishedRunsBy,
   isDead,
   type OpenElsewhere,
-  takeAway,
-  takeAwayElsewhere,
+  takeMarksAway,
+  takeMarksAwayElsewhere,
 } from './take-marks-away.ts';
 
 /** A run that may take its work back. */
@@ -77,12 +77,12 @@ export async function whileAtWork<T>(
   const done = await whileMarked(flow, written, { ...beginRun(flow), since, ...run }, limit, async (clusters) => {
     const result = await work(clusters);
     // Before they go here, by which it is known that they are elsewhere.
-    if (elsewhere) await takeAwayElsewhere(targets, run, elsewhere);
+    if (elsewhere) await takeMarksAwayElsewhere(targets, run, elsewhere);
     return result;
   });
   // Where it had nothing to write; elsewhere they have gone with its own.
   const others = targets.filter((target) => !written.includes(target));
-  await Promise.all(others.map((target) => limit(() => takeAway(target, finishedBy(run, target)))));
+  await Promise.all(others.map((target) => limit(() => takeMarksAway(target, finishedRunsBy(run, target)))));
   return done;
 }
 
@@ -140,8 +140,8 @@ async function whileMarked<T>(
       marked.map(({ target, end }) =>
         limit(async () => {
           await end();
-          const isFinished = finishedBy(mark, target);
-          await takeAway(target, (one) => one.run === mark.run || (isDone && isFinished(one)));
+          const isFinished = finishedRunsBy(mark, target);
+          await takeMarksAway(target, (one) => one.run === mark.run || (isDone && isFinished(one)));
         }),
       ),
     );
