@@ -255,6 +255,12 @@ export async function textsWritten(world: World, step: Step): Promise<Record<str
   return cluster ? textsOf(cluster, step.object.name) : {};
 }
 
+/** Carries steps out, one after the other. */
+export async function carryOut(world: World, steps: readonly Step[]): Promise<void> {
+  const authorities = await readAuthorities(targetsOf(world), steps);
+  for (const step of steps) if (step.action !== 'keep') apply(world, step, await materialise(step, authorities, NOW));
+}
+
 /** Rotates as the flow does, without waits, and ends after so many writes. @returns whether it came to its end */
 export async function rotateModel(
   world: World,

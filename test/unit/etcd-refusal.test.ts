@@ -19,7 +19,7 @@ function direction(mark: string | undefined, beside: readonly string[]): Directi
     ]),
   });
   return {
-    client: { identity: { name: 'mesh-2' } },
+    client: { identity: { name: 'mesh-2' }, snapshot: snapshotOf({ context: 'two' }) },
     server: { identity: { name: 'mesh-1' }, snapshot },
     credential: { user: 'remote-mesh-2' },
   } as Direction;

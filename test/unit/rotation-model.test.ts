@@ -11,6 +11,7 @@ import { TLS_CHECKS } from '../../src/mesh/checks/tls.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { planDirection } from '../../src/mesh/connect/direction.ts';
+import { signAnew } from '../../src/mesh/connect/provable.ts';
 import { planServe } from '../../src/mesh/connect/serve-plan.ts';
 import { planDisable, rotationNotes } from '../../src/mesh/enable/plan-disable.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
@@ -47,6 +48,7 @@ import { rotationText } from '../../src/views/rotation/rotation-view.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 import {
   authoritiesIn,
+  carryOut,
   copyOf,
   loneCluster,
   membersIn,
@@ -468,6 +470,18 @@ describe('in the middle of a rotation', () => {
     }
   });
 
+  it('a server certificate of the former CA is replaced by going on, and by enable where there is no rotation', async () => {
+    for (const { cut, at, rotations } of await middles((index) => index % 5 === 0)) {
+      const [one, two] = cut.map(({ snapshot }) => snapshot);
+      if (!one || !two) throw new Error('no clusters');
+      const mine = rotations.find(({ context }) => context === 'mesh-1');
+      const wanted = mine
+        ? `Finish the rotation of its CA: ${mine.hint}`
+        : 'Reissue it: meshctl clustermesh enable --context mesh-1';
+      expect(signAnew(one, [two], [SERVER_CERT_SECRET]), at).toBe(wanted);
+    }
+  });
+
   it('a run that goes on counts the phases as check does', async () => {
     for (const { cut, at, rotations } of await middles((index) => index % 3 === 0)) {
       if (rotations.length === 0) continue;
@@ -596,6 +610,24 @@ describe('in the middle of a rotation', () => {
       if (!isTrusting) expect(trusted, at).toEqual(expect.arrayContaining(served(world)));
     }
   });
+});
+
+it('connect puts together what a backup of the middle of a rotation has set apart, which is over in the peer', async () => {
+  const apart: number[] = [];
+  for (const [index, state] of states.entries()) {
+    const world = [...copyOf(states.at(-1) ?? []).slice(0, 1), ...copyOf(state).slice(1)];
+    if (refusedIn(world).length > 0) apart.push(index + 1);
+    const [one, two] = await membersIn(world);
+    if (!one || !two) throw new Error('no clusters');
+    const between = [planDirection(one, two, { now: NOW }), planDirection(two, one, { now: NOW })];
+    await carryOut(world, planDial(between, NOW).steps);
+    expect(refusedIn(world), `restored to after write ${index + 1}`).toEqual([]);
+    const anew = (await membersIn(world)) as [typeof one, typeof two];
+    const again = [planDirection(...anew, { now: NOW }), planDirection(anew[1], anew[0], { now: NOW })];
+    const left = planDial(again, NOW).steps.filter(({ action }) => action !== 'keep');
+    expect(left, `connected again after write ${index + 1}`).toEqual([]);
+  }
+  expect(apart.length).toBeGreaterThan(20);
 });
 
 describe('a rotation that two clusters finish, which have parted with the third', () => {

@@ -6,6 +6,7 @@ import { saysApart, setClocksRight } from '../../mesh/cluster-clocks.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
+import { signAnew } from '../../mesh/connect/provable.ts';
 import { capital } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
@@ -29,8 +30,8 @@ import { readClusterConfigs } from './read-own-keys.ts';
 
 interface Words {
   says: string;
-  /** Of the cluster whose etcd refuses. */
-  hint(cluster: ClusterSnapshot): string;
+  /** Of the cluster whose etcd refuses. @param client that is to dial it */
+  hint(cluster: ClusterSnapshot, client: ClusterSnapshot): string;
 }
 
 type Place = Pick<ClusterSnapshot, 'context' | 'namespace'>;
@@ -52,7 +53,7 @@ export const seeUsers = (place: WorkloadsPlace) => seeWriter(place, `the users o
 const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
   'tls-unknown-ca': {
     says: 'its server certificate is not signed by the CA in its Secret cilium-ca',
-    hint: (cluster) => capital(reissueAdvice(cluster, [SERVER_CERT_SECRET])),
+    hint: (cluster, client) => signAnew(cluster, [client], [SERVER_CERT_SECRET]),
   },
   'tls-expired': {
     says: 'its server certificate has expired or is not valid yet',
@@ -221,7 +222,7 @@ function refusal(
   const whose = `the credential for "${client.identity.name}" (user ${user})`;
   const what = BY_ETCD.has(reason) ? `etcd does not accept ${whose}` : `${whose} could not be proved to etcd`;
   return new MeshctlError('CredentialRefused', `context "${context}": ${what}: ${says}`, {
-    hint: hint(server.snapshot),
+    hint: hint(server.snapshot, client.snapshot),
     cause,
     details: { context, user, reason, message: cause.message },
   });

@@ -31,6 +31,7 @@ import { canSign, usableWithoutSigner } from './credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh } from './direction.ts';
 import type { Dial } from './kept-choices.ts';
 import type { Member } from './member.ts';
+import { unknownIssuer } from './renew-trust.ts';
 
 /**
  * The client certificates and the files that make each cluster dial its peers. One step per object, however many peers.
@@ -174,11 +175,13 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
 
 /** Whether the CA that a client trusts for a peer becomes another one with its new certificate. */
 function hasOtherAuthority({ client, server, credential }: Direction): boolean {
+  const present = client.snapshot.peerCertificates.get(server.identity.name);
+  if (unknownIssuer(present, server.snapshot)) return true;
   const { ca, tlsSecrets } = server.snapshot;
   const next =
     credential.issued?.facts.ca ??
     (credential.kind === 'legacy' ? tlsSecrets.get(REMOTE_CERT_SECRET)?.ca : ca?.certificate);
-  return client.snapshot.peerCertificates.get(server.identity.name)?.ca?.sha256 !== next?.sha256;
+  return present?.ca?.sha256 !== next?.sha256;
 }
 
 /**
@@ -249,7 +252,10 @@ function reasonForCertificate(
   const { certificate } = requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`, now, [
     client.snapshot,
   ]);
-  return reasonToReissue(present, clientSpec(credential.user), certificate, now, acceptedInRotation(server.snapshot));
+  const accepted = acceptedInRotation(server.snapshot);
+  const reason = reasonToReissue(present, clientSpec(credential.user), certificate, now, accepted);
+  const issuer = reason === undefined ? unknownIssuer(present, server.snapshot) : undefined;
+  return issuer ? `its server certificate is from another CA (${describeAuthority(issuer)})` : reason;
 }
 
 /** As the one that it takes the place of, else as the other certificates of the cluster that issues it. */

@@ -18,7 +18,7 @@ import {
   serviceHostname,
 } from '../objects/names.ts';
 import type { Step } from '../plan/plan.ts';
-import { trustInRotation } from '../rotation/unfinished-rotation.ts';
+import { trustInRotation, unfinishedRotations } from '../rotation/unfinished-rotation.ts';
 import { type WorkingRun, whoElse } from '../working-runs.ts';
 import { type Direction, dialledHosts } from './direction.ts';
 
@@ -103,11 +103,28 @@ export function requireSoundServers(directions: readonly Direction[], steps: rea
       'CredentialRefused',
       `context "${context}": the server certificate of its clustermesh-apiserver (Secret ${SERVER_CERT_SECRET}) ${fault.says}, so no peer can connect to it`,
       {
-        hint: capital(reissueAdvice(direction.server.snapshot, secrets, fault.names)),
+        hint:
+          fault.reason === 'tls-unknown-ca'
+            ? signAnew(direction.server.snapshot, [direction.client.snapshot], secrets)
+            : capital(reissueAdvice(direction.server.snapshot, secrets, fault.names)),
         details: { context, reason: fault.reason },
       },
     );
   }
+}
+
+/**
+ * How a cluster comes to have certificates of the CA that its peers are given, as a sentence: in the middle of a rotation enable keeps
+ * those of the former one.
+ * @param peers that it is to be connected with
+ */
+export function signAnew(
+  server: ClusterSnapshot,
+  peers: readonly ClusterSnapshot[],
+  secrets: readonly [string, ...string[]],
+): string {
+  const rotation = unfinishedRotations([server, ...peers]).find(({ context }) => context === server.context);
+  return rotation ? `Finish the rotation of its CA: ${rotation.hint}` : capital(reissueAdvice(server, secrets));
 }
 
 interface ServerFault {

@@ -1,11 +1,12 @@
 import { runsWithFormerCa } from '../apiserver/pod-marks.ts';
-import type { TlsFiles } from '../certificates/certificate.ts';
+import type { CertificateFacts, FileLack, TlsFiles, TlsSecretFacts } from '../certificates/certificate.ts';
 import { handOn } from '../certificates/reissue.ts';
-import { accepts, distrusts, isSameKey, issuerOf } from '../certificates/trust.ts';
+import { accepts, distrusts, isSameKey, issuerOf, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { trustInRotation } from '../rotation/unfinished-rotation.ts';
 
 /**
  * The command by which a cluster takes up the CA that a peer has now. Where the peer's etcd was started with the former one, it
@@ -36,4 +37,20 @@ export function mendsByConnecting(
   if (!issuer || !presented || !trust) return false;
   const signs = ca?.hasKey === true && ca.keyMatches && isSameKey(ca.certificate, issuer);
   return signs && accepts(server, presented) === false && distrusts(trust, issuer);
+}
+
+/**
+ * The former CA of a peer in the middle of a rotation, by which its etcd is still known, where it is not beside the certificate for it:
+ * the peer has come back from a backup, and its rotation was over here.
+ * @param held the certificate that is for the peer, or why there is none
+ */
+export function unknownIssuer(
+  held: TlsSecretFacts | FileLack | undefined,
+  peer: ClusterSnapshot,
+): CertificateFacts | undefined {
+  const server = peer.tlsSecrets.get(SERVER_CERT_SECRET);
+  const issuer = server && issuerOf(server);
+  // A bundle that is elsewhere is completed there.
+  if (typeof held !== 'object' || held.bundle || !issuer || trusts(held, issuer)) return undefined;
+  return trustInRotation(peer).some(({ facts }) => isSameKey(facts, issuer)) ? issuer : undefined;
 }
