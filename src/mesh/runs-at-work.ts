@@ -19,7 +19,7 @@ export interface RunAtWork {
   until: string;
   /** How far it is, where it tells. */
   doing?: string | undefined;
-  /** It has not said so again in time: it was killed, or its machine has stopped. */
+  /** It has not said so again in time: it was killed, its machine has stopped, or a backup has brought the mark back. */
   stale?: true | undefined;
   /** Its process is known to have ended, however good its mark still is; it is stale, too. */
   ended?: true | undefined;
@@ -93,7 +93,7 @@ export interface ToldRun {
   contexts: readonly string[];
   says: string;
   hint: string;
-  /** It has died; absent where it is at work. */
+  /** It is no more; absent where it is at work. */
   stale?: true | undefined;
 }
 
@@ -148,8 +148,8 @@ function saysRun({ command, host, since, until, doing, stale, ended }: RunAtWork
   const at = doing === undefined ? '' : ` (${uncapital(doing)})`;
   if (!stale) return `another run, ${command} on ${host}, is at work there, since ${since}${at}`;
   const begun = `another run, ${command} on ${host}, has begun at ${since}${at}, and`;
-  if (ended) return `${begun} its process has ended without taking its mark away: it was killed`;
-  return `${begun} has neither ended nor been heard of since its mark ran out at ${until}: it was killed, or its machine has stopped`;
+  if (ended) return `${begun} its process has ended: it was killed, or its mark has come back with a backup`;
+  return `${begun} has neither ended nor been heard of since its mark ran out at ${until}: it was killed, its machine has stopped, or its mark has come back with a backup`;
 }
 
 function nextOf(
@@ -167,10 +167,10 @@ function nextOf(
   // Another one may have been meant since: the same would take that back.
   if (command !== 'certs rotate')
     return `If what it had begun is still wanted, run the same ${command} again, which finishes it and takes the mark away; or take the mark away: ${away}`;
-  if (sought) return sought.hint ?? `Take its mark away, as it has left no rotation unfinished: ${away}`;
+  if (sought) return sought.hint ?? `Take its mark away, as no rotation is unfinished: ${away}`;
   const context = places.map((place) => place.context);
   const check = meshctlCommand('clustermesh check', { context }, ['--category', 'tls']);
-  return `See whether it has left a rotation unfinished, and how it continues: ${check}; or where it has not, take its mark away: ${away}`;
+  return `See whether a rotation is unfinished, and how it continues: ${check}; or where none is, take its mark away: ${away}`;
 }
 
 function waitFor(runs: readonly Pick<RunAtWork, 'command' | 'host'>[]): string {

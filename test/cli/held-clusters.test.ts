@@ -332,7 +332,9 @@ describe('status and check where a rotation is at work', () => {
   it.each(['status', 'check'])('%s calls one that has died so, and lets everything be done', async (command) => {
     hold('mesh-1', -DEAD_FOR_MS);
     const { stdout } = await looks(command);
-    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('it was killed, or its machine has stopped');
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'it was killed, its machine has stopped, or its mark has come back with a backup',
+    );
     expect(stdout).not.toContain('Wait until');
   });
 
@@ -376,7 +378,7 @@ describe('status and check where a rotation is at work', () => {
     // The check that tells whether a rotation is unfinished has passed.
     const { hint } = checks.find(({ id }) => id === 'run-at-work') ?? {};
     expect(hint).toMatch(
-      /^Take its mark away, as it has left no rotation unfinished: kubectl .* delete lease meshctl-certs-rotate$/,
+      /^Take its mark away, as no rotation is unfinished: kubectl .* delete lease meshctl-certs-rotate$/,
     );
   });
 

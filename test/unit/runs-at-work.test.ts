@@ -174,9 +174,11 @@ describe('a run is told', () => {
       [cluster('a', { ...RUN, stale: true }, { ...RUN, command: 'apply', stale: true })],
       LOOK,
     );
-    expect(rotation?.says).toContain(`nor been heard of since its mark ran out at ${RUN.until}: it was killed`);
+    expect(rotation?.says).toContain(
+      `nor been heard of since its mark ran out at ${RUN.until}: it was killed, its machine has stopped, or its mark has come back with a backup`,
+    );
     expect(rotation?.hint).toMatch(
-      /: meshctl clustermesh check --context a --category tls; or where it has not, .*: kubectl --context a -n kube-system delete lease meshctl-certs-rotate$/,
+      /: meshctl clustermesh check --context a --category tls; or where none is, .*: kubectl --context a -n kube-system delete lease meshctl-certs-rotate$/,
     );
     expect(apply?.hint).toBe(
       'If what it had begun is still wanted, run the same apply again, which finishes it and takes the mark away; or take the mark away: kubectl --context a -n kube-system delete lease meshctl-apply',
@@ -191,13 +193,13 @@ describe('a run that has died', () => {
   it('is not told by a time that is to come where its process has ended', () => {
     const [told] = toldRuns([dead], LOOK);
     expect(told?.says).toBe(
-      `another run, certs rotate on jumphost, has begun at ${RUN.since}, and its process has ended without taking its mark away: it was killed`,
+      `another run, certs rotate on jumphost, has begun at ${RUN.since}, and its process has ended: it was killed, or its mark has come back with a backup`,
     );
   });
 
   it.each([
     ['nobody has looked', undefined, /meshctl clustermesh check --context a --category tls; or .*delete lease/],
-    ['there is none', {}, new RegExp(`^Take its mark away, as it has left no rotation unfinished: ${AWAY}$`)],
+    ['there is none', {}, new RegExp(`^Take its mark away, as no rotation is unfinished: ${AWAY}$`)],
     [
       'there is one',
       { hint: 'meshctl clustermesh certs rotate --context a' },
