@@ -238,7 +238,7 @@ describe('certs rotate', () => {
       const kept = await meshctl.ok([...again, '--dry-run', '-o', 'json']);
       requireValid(jsonOf(kept));
       expect(jsonOf(kept).summary).toMatchObject({ create: 0, update: 0, delete: 0 });
-      expect(kept.stderr.replaceAll(/\s+/g, ' ')).toContain(`certificates of either are kept. To continue → ${way}`);
+      expect(kept.stderr.replaceAll(/\s+/g, ' ')).toContain(`certificates of either are good. To continue → ${way}`);
     }
     // By a run that is at work it is to be waited for: what goes on with it is refused meanwhile.
     const { name, namespace = '', ...kind } = rotationLeaseRef('kube-system');

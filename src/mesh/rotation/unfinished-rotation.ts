@@ -163,7 +163,7 @@ export function unfinishedWarning(
   joining: readonly string[] = [],
 ): string {
   const { rotatedBy } = snapshot;
-  const says = `${describeUnfinished(rotation, rotatedBy)}; certificates of either are kept`;
+  const says = `${describeUnfinished(rotation, rotatedBy)}; certificates of either are good`;
   // What goes on with it is refused meanwhile.
   if (rotatedBy) return `${says} → ${waitFor(rotatedBy)}`;
   return `${says}. To continue → ${goOnCommand(snapshot, all, joining)}`;
