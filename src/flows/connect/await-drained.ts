@@ -131,7 +131,7 @@ function between(held: readonly Held[], directions: readonly Direction[]): Direc
 }
 
 /** How long KVStoreMesh takes for it, as a clause. */
-export const RETAKEN = 'which takes up to three minutes after a disconnect';
+export const RETAKEN = 'which takes up to three minutes';
 
 function heldWords({ holder, peer }: Held): string {
   return `KVStoreMesh of ${holder.identity.name} has dropped what it had of ${peer.identity.name}`;

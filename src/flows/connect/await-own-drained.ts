@@ -1,9 +1,10 @@
 import pLimit from 'p-limit';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { firstOf } from '../../mesh/counted.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef, SYNCED_PREFIX } from '../../mesh/objects/names.ts';
+import { contextOfPeer } from '../../mesh/peers/concerned-peers.ts';
 import { configuredPeers, kvstoremeshDials } from '../../mesh/peers/peers.ts';
 import { replacesPods } from '../../mesh/peers/restarts/restart-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
@@ -19,24 +20,28 @@ export function replacesApiserver({ context, namespace }: ClusterSnapshot, steps
   return steps.some((step) => step.cluster === context && keyOf(step.object) === ref && replacesPods(step));
 }
 
+interface OwnDrainedOptions {
+  waitMs: number;
+  /** Clusters that were read with it. */
+  others?: readonly ClusterSnapshot[] | undefined;
+  /** Who is to be dialled; default: by the files that are there. */
+  peers?: readonly string[] | undefined;
+  /** Each time that it looks: throws where there is nothing to be waited for any more. */
+  look?: (() => Promise<void>) | undefined;
+}
+
 /**
  * Waits, before the pods of a clustermesh-apiserver are replaced, until its KVStoreMesh can take up again the peers that it is to dial.
  * One that was disconnected and connected again within three minutes still lets go of such a peer, as the peer mostly does of this
  * cluster, and until then neither uses the other. A new pod holds on to nothing and takes the peer up at once: requests would go to pods
  * of the peer that have no way back before it is through with its own. Where an etcd cannot be asked, nothing is known, and nothing waited for.
- * @param options.peers who is to be dialled; default: by the files that are there
- * @param options.look each time that it looks: throws where there is nothing to be waited for any more
  * @returns undefined where nothing was to be waited for; else what is still held at the end, as a warning to be given
  */
 export async function awaitOwnDrained(
   flow: Flow,
   target: Target,
   snapshot: ClusterSnapshot,
-  waitMs: number,
-  {
-    peers = configuredPeers(snapshot),
-    look = async () => {},
-  }: { peers?: readonly string[]; look?: () => Promise<void> } = {},
+  { waitMs, others = [], peers = configuredPeers(snapshot), look = async () => {} }: OwnDrainedOptions,
 ): Promise<string[] | undefined> {
   if (peers.length === 0 || !kvstoremeshDials(snapshot)) return undefined;
   const held = await orWithout(flow, drainedPeers(flow, target, snapshot, peers), undefined);
@@ -62,15 +67,14 @@ export async function awaitOwnDrained(
   const says =
     `${context}: KVStoreMesh still holds what it had of ${firstOf(left)}, which new pods take up again at once: until the other side has ` +
     `dropped what it had of this cluster too, ${RETAKEN}, requests from here to pods there get no answer`;
-  return [
-    `${says} → ${meshctlCommand('clustermesh status', { context: [context, ...left.map(unnamedContext)] }, ['--wait'])}`,
-  ];
+  const where = left.map((peer) => contextOfPeer(peer, others));
+  return [`${says} → ${meshctlCommand('clustermesh status', { context: [context, ...where] }, ['--wait'])}`];
 }
 
 /**
  * The same in each cluster in which these steps replace the pods: where a host name goes or comes for which Cilium needs hostAliases.
  * @param options.peersOf who is to be dialled once that is done
- * @param options.look as that of {@link awaitOwnDrained}
+ * @param options.look as that of {@link OwnDrainedOptions}
  * @returns warnings; undefined where nothing was to be waited for
  */
 export async function awaitWhereReplaced(
@@ -95,8 +99,8 @@ export async function awaitWhereReplaced(
   const waits = snapshots.flatMap((snapshot) => {
     const target = targets.find(({ client }) => client.context === snapshot.context);
     if (!target || !replacesApiserver(snapshot, steps)) return [];
-    const options = { peers: peersOf(snapshot), ...(look && { look: () => look(snapshot) }) };
-    return [limit(() => awaitOwnDrained(flow, target, snapshot, waitMs, options))];
+    const options = { waitMs, others: snapshots, peers: peersOf(snapshot), look: look && (() => look(snapshot)) };
+    return [limit(() => awaitOwnDrained(flow, target, snapshot, options))];
   });
   const held = (await Promise.all(waits)).flatMap((warnings) => (warnings ? [warnings] : []));
   return held.length > 0 ? held.flat() : undefined;

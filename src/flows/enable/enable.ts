@@ -177,7 +177,7 @@ async function enableIn(
   const changed = pending || isFounded;
   let final = changed ? await draftAgain(flow, target, options, draft) : draft;
   const held = replacesApiserver(final.snapshot, final.plan.steps)
-    ? await awaitOwnDrained(flow, target, final.snapshot, options.waitMs)
+    ? await awaitOwnDrained(flow, target, final.snapshot, { waitMs: options.waitMs, others: options.others })
     : undefined;
   // That takes minutes.
   if (held) final = await draftAgain(flow, target, options, draft);

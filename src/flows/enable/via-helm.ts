@@ -98,7 +98,7 @@ export async function enableViaHelm(
   if (!helm.dryRun) {
     await requireNoRotation(flow, [target]);
     // Which pods it replaces, only its chart knows.
-    const held = await awaitOwnDrained(flow, target, draft.snapshot, waitMs);
+    const held = await awaitOwnDrained(flow, target, draft.snapshot, { waitMs, others: options.others });
     for (const warning of held ?? []) flow.progress.warn(warning);
   }
   const { values, notes, gives } = helmValuesOf(draft, { ...options, waitMs }, helm.release);

@@ -99,9 +99,11 @@ async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, w
     );
   // Pods of that very mark may be there, of a phase that was just taken back: they would stay, with what they have read.
   if (run.isAgain) await each((target) => awaitRollout(flow, target, work.waitMs));
+  const read = members.map(({ snapshot }) => snapshot);
   await each(async (target) => {
     const member = members.find(({ snapshot }) => snapshot.context === target.client.context);
-    const held = member && (await awaitOwnDrained(flow, target, member.snapshot, work.waitMs));
+    const held =
+      member && (await awaitOwnDrained(flow, target, member.snapshot, { waitMs: work.waitMs, others: read }));
     for (const warning of held ?? []) flow.progress.warn(warning);
   });
   const asWritten = (target: Target) => requireTrustAsWritten(target, members, writer);
