@@ -1,4 +1,4 @@
-import { asPlanned } from '../../kube/apply.ts';
+import { asPlanned, type Journal } from '../../kube/apply.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
@@ -11,10 +11,10 @@ import { configuredPeers } from '../../mesh/peers/peers.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
-import { createClusterWriter, targetsOfSteps } from '../write/apply-clusters.ts';
+import { type ClusterWriter, createClusterWriter, targetsOfSteps } from '../write/apply-clusters.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
-import { requireParted } from '../write/still-standing.ts';
+import { requireParted, requireWritten } from '../write/still-standing.ts';
 import { warnOfMovedPods } from '../write/where-pods-are.ts';
 import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
 import { awaitWhereReplaced } from './await-own-drained.ts';
@@ -50,6 +50,7 @@ export async function disconnectClusters(
     if (!account) await whileAtWork(flow, { ...run, written: [] }, () => relyOnParted(flow, prepared, parallel));
     options.onWritten?.();
     const unseen = await awaitNothing(flow, prepared, options);
+    await requireStillSo(prepared, { unseen, journals: [], parallel });
     for (const warning of unseen) flow.progress.warn(warning);
     return {
       parted: [],
@@ -65,7 +66,7 @@ export async function disconnectClusters(
     held.push(...(await awaitReplaceable(flow, prepared, options)));
     return writePartings(flow, prepared, options, working);
   };
-  const steps = await (account ? write() : whileAtWork(flow, { ...run, written }, write));
+  const { steps, journals } = await (account ? write() : whileAtWork(flow, { ...run, written }, write));
   options.onWritten?.();
   if (drains(prepared, options)) {
     flow.progress.info(
@@ -73,6 +74,7 @@ export async function disconnectClusters(
     );
   }
   const unseen = await awaitTaken(flow, prepared, options);
+  await requireStillSo(prepared, { unseen, journals, parallel });
   for (const warning of unseen) flow.progress.warn(warning);
   const moved = await warnOfMovedPods(flow, targets, prepared.effects);
   const warnings = [...prepared.warnings, ...held, ...unseen, ...moved];
@@ -122,7 +124,7 @@ async function writePartings(
   prepared: PreparedDisconnect,
   options: DisconnectOptions,
   working?: WorkingClusters,
-): Promise<readonly Step[]> {
+): Promise<Pick<ClusterWriter, 'steps' | 'journals'>> {
   const { targets, plan, partings } = prepared;
   const writer = createClusterWriter(flow, targets, options.parallel, options.account);
   const shown = await readServerCertificates(targets, options.parallel);
@@ -138,7 +140,7 @@ async function writePartings(
       await relyOnParted(flow, prepared, options.parallel, working?.run).catch((error: unknown) => {
         if (!(error instanceof MeshctlError) || error.code !== 'Interrupted') throw error;
       });
-    return writer.steps;
+    return writer;
   } catch (error) {
     if (options.account) throw error;
     const isBack = options.rollback !== false && writer.journals.some(({ entries }) => entries.length > 0);
@@ -162,6 +164,26 @@ async function relyOnParted(flow: Flow, prepared: PreparedDisconnect, parallel: 
   const { peersOf, read } = partedIn(prepared);
   const shared = await relyOn(flow, read, { parallel, wanted: 'gone', own, peersOf });
   if (shared.length > 0) await requireParted(read, prepared.partings, parallel);
+}
+
+/**
+ * At the end, once more: a tool that makes what this has written to may have put it back meanwhile, also while etcds shut the peers
+ * out already. Nothing is put back for that.
+ * @param end.unseen what a wait has not seen: where a cluster does not answer at all, that says so
+ * @throws MeshctlError `Conflict`, naming what is there again
+ */
+async function requireStillSo(
+  prepared: PreparedDisconnect,
+  { unseen, journals, parallel }: { unseen: readonly string[]; journals: readonly Journal[]; parallel: number },
+): Promise<void> {
+  const { read } = partedIn(prepared);
+  try {
+    await requireParted(read, prepared.partings, parallel);
+    await requireWritten(read, journals, parallel);
+  } catch (error) {
+    const isTold = error instanceof MeshctlError && error.code === 'ClusterUnreachable' && unseen.length > 0;
+    if (!isTold) throw error;
+  }
 }
 
 /** The clusters that were read, without those that are given up as dead, and from whom each of them parts. */

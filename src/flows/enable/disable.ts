@@ -1,4 +1,4 @@
-import { asPlanned } from '../../kube/apply.ts';
+import { asPlanned, type Journal } from '../../kube/apply.ts';
 import { loadTemplates, templateRefs } from '../../manifests/load.ts';
 import { recordedIdentity } from '../../mesh/apiserver/recorded-identity.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
@@ -24,6 +24,7 @@ import { during, type Flow, type Target } from '../flow.ts';
 import { invitationsEndingWith } from '../invitation/pending.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
+import { requireWritten } from '../write/still-standing.ts';
 import { tellChanged } from '../write/tell-changed.ts';
 import { writeSteps } from '../write/write-steps.ts';
 import { awaitFormerPodsGone, awaitPodsGone } from './await-pods-gone.ts';
@@ -139,10 +140,12 @@ async function removeAll(
     return true;
   }
   const { client } = target;
+  const journals: Journal[] = [];
   const remove = async (): Promise<boolean> => {
     const { error, journal } = await writeSteps(flow, client, removals, {
       materialise: asPlanned,
     });
+    journals.push(journal);
     if (!error) return true;
     if (error.code === 'Conflict' && journal.entries.length === 0 && !isLast) return false;
     tellWhatStands(flow, [journal], error, resumes);
@@ -160,9 +163,9 @@ async function removeAll(
   );
   if (!isRemoved) return false;
   onRemoved?.();
-  if (waitMs === undefined) return true;
   try {
-    await awaitGone(flow, target, removals, waitMs);
+    if (waitMs !== undefined) await awaitGone(flow, target, removals, waitMs);
+    await requireWritten([target], journals, 1);
   } catch (error) {
     tellChanged(error, removals);
     throw error;

@@ -29,7 +29,7 @@ import type { RunAccount } from '../write/apply-clusters.ts';
 import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
-import { requireThere } from '../write/still-standing.ts';
+import { requireThere, requireWritten } from '../write/still-standing.ts';
 import { warnOfMovedPods, warnOfMovedPodsAfter, withPodsNow } from '../write/where-pods-are.ts';
 import { relyOn } from '../write/working-run.ts';
 import { writeSteps } from '../write/write-steps.ts';
@@ -202,6 +202,7 @@ async function enableIn(
     await relyOn(flow, [target], { parallel: 1, wanted: 'there', own: run, peersOf: () => [] });
   }
   await requireThere(target, [...foundation, ...rest]);
+  await requireWritten([target], journals, 1);
   if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)
     warnings.push(...(await warnOfUnmoved(flow, target, options.others ?? [])));
 

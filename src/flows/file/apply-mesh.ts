@@ -21,7 +21,7 @@ import { applyGlobalService } from '../services/service-global.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
-import { requireStanding, requireThere } from '../write/still-standing.ts';
+import { requireStanding, requireThere, requireWritten } from '../write/still-standing.ts';
 import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
 import { awaitKept } from './await-kept.ts';
 import { clustersInUse } from './clusters-in-use.ts';
@@ -165,6 +165,7 @@ async function carryOut(
       ),
     );
   }
+  await requireWritten(targetsOf(prepared, prune), options.account.journals, options.parallel);
   for (const { target, draft } of prune.leaving) await draftAsAgreed(flow, target, draft, leaveOptions(options));
   sayWhatMayBeLeft(flow, prune);
   const parted =

@@ -12,6 +12,7 @@ import { during, type Flow, issuingTime, type Target } from '../flow.ts';
 import { createClusterWriter, type RunAccount } from '../write/apply-clusters.ts';
 import { materialise } from '../write/materialise.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
+import { requireWritten } from '../write/still-standing.ts';
 
 const CLUSTERS_AT_A_TIME = 16;
 
@@ -56,6 +57,8 @@ export async function applyGlobalService(
       (step) => materialise(step, new Map(), issuingTime(flow)),
       async () => undefined,
     );
+    // Whoever it is a part of sees to that for all of it.
+    if (!account) await requireWritten(targets, writer.journals, CLUSTERS_AT_A_TIME);
   } catch (error) {
     if (account) throw error;
     const mend = (context: string): string => mendingCommand(context, steps);

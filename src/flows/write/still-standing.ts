@@ -1,10 +1,12 @@
 import pLimit from 'p-limit';
+import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { managesUsers } from '../../mesh/connect/credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
+import type { Member } from '../../mesh/connect/member.ts';
 import { ownUsersOf } from '../../mesh/connect/serve-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { describeRef, keyOf } from '../../mesh/objects/kube-object.ts';
+import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../../mesh/objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   configMapRef,
@@ -13,13 +15,15 @@ import {
   secretRef,
 } from '../../mesh/objects/names.ts';
 import { secretText } from '../../mesh/objects/secret-data.ts';
+import { type Undone, undoneAdvice } from '../../mesh/objects/undone-advice.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { ownUser, PEER_SECRETS } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/users/remote-users.ts';
 import { isGoing } from '../../mesh/plan/going.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import { whoElse } from '../../mesh/working-runs.ts';
+import { undoneFields } from '../../mesh/plan/undone.ts';
+import { type WorkingRun, whoElse } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
 import { contraryRun } from './contrary-run.ts';
 
@@ -64,7 +68,7 @@ async function requireNothingMissing(
   targets: readonly Target[],
   directions: readonly Direction[],
   parallel: number,
-  missingIn: (target: Target, own: OwnDirections) => Promise<string[]>,
+  missingIn: (target: Target, own: OwnDirections) => Promise<Undone[]>,
 ): Promise<void> {
   const limit = pLimit(parallel);
   const clients = groupBy(directions, ({ client }) => client.snapshot.context);
@@ -76,24 +80,16 @@ async function requireNothingMissing(
       const missing = await missingIn(target, { incoming, outgoing });
       if (missing.length === 0) return [];
       const peers = [...incoming.map(({ client }) => client), ...outgoing.map(({ server }) => server)];
-      const by = await contraryRun(
-        flow,
-        target,
-        peers.map(({ identity }) => identity.name),
-      );
-      return [{ says: `context "${context}": ${missing.join(', ')}`, by }];
+      const names = peers.map(({ identity }) => identity.name);
+      return [{ missing, by: await contraryRun(flow, target, names) }];
     }),
   );
   const gone = (await Promise.all(looks)).flat();
   if (gone.length === 0) return;
-  const by = gone.find((one) => one.by)?.by;
-  const missing = gone.map(({ says }) => says);
-  throw new MeshctlError('Conflict', `${missing.join('; ')}: ${whoElse(by)} has removed it meanwhile`, {
-    hint: by
-      ? 'Wait until it has ended, then run the same command again if they are to be connected all the same.'
-      : 'Find out who else changes these clusters, then run the same command again.',
-    details: { missing },
-  });
+  throw undoneMeanwhile(
+    gone.flatMap(({ missing }) => missing),
+    { did: 'has removed it', named: 'missing', by: gone.find(({ by }) => by)?.by },
+  );
 }
 
 /**
@@ -109,31 +105,103 @@ export async function requireParted(
   const looks = partings.flatMap((parting) => {
     const { context } = parting.snapshot;
     const target = targets.find(({ client }) => client.context === context);
-    return target
-      ? [limit(async () => (await presentIn(target, parting)).map((what) => `context "${context}": ${what}`))]
-      : [];
+    return target ? [limit(() => presentIn(target, parting))] : [];
   });
   const present = (await Promise.all(looks)).flat();
-  if (present.length === 0) return;
-  throw new MeshctlError('Conflict', `${present.join('; ')}: someone else has put it there again meanwhile`, {
-    hint: 'Find out who else changes these clusters, then run the same command again.',
-    details: { present },
-  });
+  if (present.length > 0) throw undoneMeanwhile(present, { did: 'has put it there again', named: 'present' });
 }
 
-async function presentIn({ client, namespace }: Target, { snapshot, undialled, unserved }: Parting): Promise<string[]> {
-  const files = PEER_SECRETS.map(async (name) => {
-    const ref = secretRef(namespace, name);
-    const live = undialled.length > 0 ? await client.get(ref) : undefined;
-    return undialled
-      .filter((peer) => secretText(live, peer) !== undefined)
-      .map((peer) => `${peer} in ${describeRef(ref)}`);
+async function presentIn({ client, namespace }: Target, { snapshot, undialled, unserved }: Parting): Promise<Undone[]> {
+  const { context } = client;
+  const undone = (live: KubeObject, what: string, peer: string): Undone => ({
+    ...{ context, live, says: `${what} in ${describeRef(refOf(live))}` },
+    peers: { names: [peer], how: 'without' },
   });
-  const ref = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
-  const users = unserved.map(remoteUserName).filter((user) => user !== ownUser(snapshot));
-  const list = users.length > 0 ? await client.get(ref) : undefined;
-  const letIn = users.filter((user) => list && userRole(list, user) === REMOTE_ROLE);
-  return [...(await Promise.all(files)).flat(), ...letIn.map((user) => `user ${user} in ${describeRef(ref)}`)];
+  const files = PEER_SECRETS.map(async (name) => {
+    const live = undialled.length > 0 ? await client.get(secretRef(namespace, name)) : undefined;
+    return undialled.flatMap((peer) =>
+      live && secretText(live, peer) !== undefined ? [undone(live, peer, peer)] : [],
+    );
+  });
+  const letIn = unserved.filter((peer) => remoteUserName(peer) !== ownUser(snapshot));
+  const list = letIn.length > 0 ? await client.get(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)) : undefined;
+  const users = letIn.flatMap((peer) =>
+    list && userRole(list, remoteUserName(peer)) === REMOTE_ROLE
+      ? [undone(list, `user ${remoteUserName(peer)}`, peer)]
+      : [],
+  );
+  return [...(await Promise.all(files)).flat(), ...users];
+}
+
+/**
+ * The rule for every run that writes: at its end stands what it has written, and is gone what it has deleted. A tool that has an object
+ * from a source of its own may have put it back within a moment. What another run has made of it since is that one's.
+ * @param journals of the run; of an object that it has written several times, the last write counts
+ * @param parallel clusters at a time
+ * @throws MeshctlError `Conflict`, naming what is as it was before, and who makes it
+ */
+export async function requireWritten(
+  targets: readonly Target[],
+  journals: readonly Journal[],
+  parallel: number,
+): Promise<void> {
+  const limit = pLimit(parallel);
+  const looks = targets.flatMap(({ client }) => {
+    const own = journals.filter(({ cluster }) => cluster === client.context).flatMap(({ entries }) => entries);
+    return [...groupBy(own, ({ ref }) => keyOf(ref)).values()].map((writes) =>
+      limit(async () => {
+        const [first, last] = [writes[0], writes.at(-1)];
+        return first && last
+          ? undoneOf(
+              client.context,
+              first.ref,
+              { before: first.before, after: last.after },
+              await client.get(first.ref),
+            )
+          : [];
+      }),
+    );
+  });
+  const undone = (await Promise.all(looks)).flat();
+  if (undone.length > 0) throw undoneMeanwhile(undone, { did: 'has undone it', named: 'undone' });
+}
+
+function undoneOf(
+  context: string,
+  ref: ObjectRef,
+  { before, after }: Pick<JournalEntry, 'before' | 'after'>,
+  live: KubeObject | undefined,
+): Undone[] {
+  const object = describeRef(ref);
+  if (!after) {
+    const isAgain = before && live && !isGoing(live) && live.metadata.uid !== before.metadata.uid;
+    return isAgain ? [{ context, live, says: `${object} is there again` }] : [];
+  }
+  if (!live || isGoing(live)) return [{ context, live, says: `${object} is gone` }];
+  if (!before || live.metadata.resourceVersion === after.metadata.resourceVersion) return [];
+  const fields = undoneFields(before, after, live);
+  return fields.length > 0 ? [{ context, live, fields, says: `${object} has ${fields.join(', ')} as before` }] : [];
+}
+
+interface Undoing {
+  /** What somebody has done to it. */
+  did: string;
+  /** What the document calls it. */
+  named: 'missing' | 'present' | 'undone';
+  /** The run that has done so, where one is known. */
+  by?: WorkingRun | undefined;
+}
+
+function undoneMeanwhile(all: readonly Undone[], { did, named, by }: Undoing): MeshctlError {
+  const clauses = [...groupBy(all, ({ context }) => context)].map(
+    ([context, alike]) => `context "${context}": ${alike.map(({ says }) => says).join(', ')}`,
+  );
+  return new MeshctlError('Conflict', `${clauses.join('; ')}: ${whoElse(by)} ${did} meanwhile`, {
+    hint: by
+      ? 'Wait until it has ended, then run the same command again if they are to be connected all the same.'
+      : undoneAdvice(all),
+    details: { [named]: clauses },
+  });
 }
 
 /**
@@ -159,7 +227,7 @@ export function removedMeanwhile(context: string, gone: readonly string[]): Mesh
   });
 }
 
-async function missingUsers({ client, namespace }: Target, incoming: readonly Direction[]): Promise<string[]> {
+async function missingUsers({ client, namespace }: Target, incoming: readonly Direction[]): Promise<Undone[]> {
   const [direction] = incoming;
   if (!direction || !managesUsers(direction.server.snapshot)) return [];
   const users = ownUsersOf(incoming);
@@ -167,10 +235,14 @@ async function missingUsers({ client, namespace }: Target, incoming: readonly Di
   const ref = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
   const live = await client.get(ref);
   const gone = [...users].filter((user) => !live || userRole(live, user) !== REMOTE_ROLE);
-  return gone.map((user) => `user ${user} in ${describeRef(ref)}`);
+  return gone.map((user) => {
+    const of = incoming.filter(({ credential }) => credential.user === user);
+    const says = `user ${user} in ${describeRef(ref)}`;
+    return { context: client.context, live, says, peers: asPeers(of.map((one) => one.client)) };
+  });
 }
 
-async function missingFiles({ client, namespace }: Target, outgoing: readonly Direction[]): Promise<string[]> {
+async function missingFiles({ client, namespace }: Target, outgoing: readonly Direction[]): Promise<Undone[]> {
   const [direction] = outgoing;
   if (!direction) return [];
   const { snapshot } = direction.client;
@@ -180,7 +252,14 @@ async function missingFiles({ client, namespace }: Target, outgoing: readonly Di
     const live = await client.get(ref);
     return outgoing
       .filter(({ server }) => secretText(live, server.identity.name) === undefined)
-      .map(({ server }) => `${server.identity.name} in ${describeRef(ref)}`);
+      .map(({ server }) => {
+        const says = `${server.identity.name} in ${describeRef(ref)}`;
+        return { context: client.context, live, says, peers: asPeers([server]) };
+      });
   });
   return (await Promise.all(gone)).flat();
+}
+
+function asPeers(members: readonly Member[]): Undone['peers'] {
+  return { names: members.map(({ identity }) => identity.name), how: 'with' };
 }
