@@ -4,10 +4,12 @@ import { readWithdrawals } from '../../flows/services/read-withdrawals.ts';
 import { applyGlobalService, planGlobalServiceIn } from '../../flows/services/service-global.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { foreignObjectNotes } from '../../mesh/peers/foreign-homes.ts';
 import { type Hazard, hazardWords } from '../../mesh/plan/agreement.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { GlobalIntent } from '../../mesh/services/global-service.ts';
 import { apart, type Remark, remarkWords } from '../../mesh/services/outlook.ts';
+import { putBackSteps } from '../../mesh/services/put-back.ts';
 import { clusterSteps } from '../../views/plan/plan-data.ts';
 import { printable } from '../../views/printable.ts';
 import { globalServiceText } from '../../views/services/service-global-view.ts';
@@ -31,7 +33,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
       readWithdrawals(context, members, steps, (work) => withOtherTargets(context, openingOf(flags), members, work));
     const { hazards, unseen } = await readLost();
     const remarks = intent === 'not-global' ? [] : await remarksOn(context, flags, members, { service, steps });
-    const warnings = [...unseen, ...remarkWords(remarks)];
+    const warnings = [...unseen, ...foreignObjectNotes(putBackSteps(steps)), ...remarkWords(remarks)];
     for (const warning of warnings) context.progress.warn(warning);
     const report = { steps, hazards, warnings };
     if (dryRun) {
