@@ -407,7 +407,7 @@ describe('apply --prune', () => {
     const { exitCode, stderr } = await apply(spec('mesh-1', 'mesh-2'), ['--prune', '--yes']);
     expect(exitCode).not.toBe(0);
     expect(stderr).toMatch(/"mesh-3" may be the cluster of context "mesh-3", which answers with an error/);
-    expect(stderr).toContain('disconnect --context mesh-1 --peer mesh-3 && ');
+    expect(stderr).toContain('disconnect --context mesh-1,mesh-2 --peer mesh-3');
     expect(usersOf(0)).toContain('remote-mesh-3');
   });
 

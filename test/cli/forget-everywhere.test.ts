@@ -36,7 +36,7 @@ it('--peer refuses a context that is not there, a name that no cluster knows, an
   expect(unknown.exitCode).toBe(2);
   const mistyped = await forget('--all', '--peer', 'mesh-44', '--yes');
   expect(mistyped.exitCode).toBe(1);
-  expect(mistyped.stderr).toContain('no cluster of contexts mesh-1, mesh-2 and mesh-3 knows a cluster "mesh-44"');
+  expect(mistyped.stderr).toContain('none of the clusters of mesh-1, mesh-2 and mesh-3 knows a cluster "mesh-44"');
   const both = await forget('--all', '--peer', 'mesh-4', '--destination-context', 'mesh-2');
   expect(both.exitCode).toBe(2);
 });

@@ -245,8 +245,7 @@ describe('a gate where a cluster could not be read', () => {
 
 it('of a cluster that was not read says what ends the requests that are sent there', async () => {
   const { stderr } = await failover('--context', 'one,two', '--without', 'mesh-3');
-  const forget = ['one', 'two'].map((name) => `meshctl clustermesh disconnect --context ${name} --peer mesh-3`);
-  expect(stderr).toContain(`this ends it: ${forget.join(' && ')}\n`);
+  expect(stderr).toContain('this ends it: meshctl clustermesh disconnect --context one,two --peer mesh-3\n');
 });
 
 describe('what the clusters are set to', () => {

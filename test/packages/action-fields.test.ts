@@ -10,7 +10,7 @@ const IN_EACH = ['apiVersion', 'kind', 'leftOut', 'context', 'cluster', 'cluster
 const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
   AcceptResult: ['peer', 'user', 'peers'],
   ApplyResult: ['meshes', 'enabled', 'connections', 'disconnected', 'shutOut', 'disabled'],
-  CertificateList: ['certificates', 'rotations'],
+  CertificateList: ['certificates', 'rotations', 'outside'],
   CheckReport: [],
   ClusterMeshInvitation: [
     'step',
@@ -38,14 +38,14 @@ const DECIDES_NOTHING: Readonly<Record<string, readonly string[]>> = {
   Mesh: ['spec'],
   MeshDiff: ['summary'],
   MeshGraph: ['title', 'nodes', 'edges'],
-  MeshStatusReport: ['matrix', 'unanswered'],
+  MeshStatusReport: ['matrix', 'unanswered', 'outside'],
   Plan: ['dryRun', 'summary', 'untried', 'unconnected', 'later'],
   // What was not tested fails by its path.
   ProbeReport: ['tests', 'untested'],
   RevokeResult: ['id', 'shutOut', 'connected', 'because', 'peers'],
   RotationResult: ['certificates', 'replaced', 'staying', 'switched', 'parted', 'peers'],
   // The warnings tell of peers that are outside.
-  RoutesReport: ['unpaired', 'bgpPeers', 'outside'],
+  RoutesReport: ['unpaired', 'bgpPeers', 'outside', 'unheard'],
   ServiceDescription: ['service', 'assumed'],
   ServiceList: ['services', 'assumed'],
   // What is wrong with these is a problem, a fault or a reason as well.

@@ -49,7 +49,7 @@ async function settled(reason: EtcdReadError['reason'], { seen, user = 'remote-m
     client: { context: 'one', get: async (ref: ObjectRef) => objects.get(keyOf(ref)) },
   } as unknown as Target;
   const direction = {
-    client: { identity: { name: 'mesh-2' } },
+    client: { identity: { name: 'mesh-2' }, snapshot: snapshotOf({ context: 'two' }) },
     server: { identity: { name: 'mesh-1' }, snapshot: snapshotOf() },
     credential: { user },
     endpoint: { addresses: ['10.0.0.9:2379'] },

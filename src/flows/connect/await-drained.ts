@@ -8,7 +8,7 @@ import { kvstoremeshDials } from '../../mesh/peers/peers.ts';
 import { readyPods, untilSettled } from '../etcd/ask-etcd.ts';
 import { readOwnKeys } from '../etcd/read-own-keys.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { requireServed } from '../write/still-standing.ts';
+import { requireLetIn } from '../write/still-standing.ts';
 
 /** Between looks for what takes minutes. */
 export const LOOK_INTERVAL_MS = 2_000;
@@ -109,7 +109,7 @@ export async function awaitDrained(
     },
     () =>
       untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
-        await requireServed(flow, targets, between(alone, directions), parallel);
+        await requireLetIn(flow, targets, between(alone, directions), parallel);
         const still = await lookAmong(flow, targets, alone, parallel);
         return last || still.length === 0 ? still : undefined;
       }),

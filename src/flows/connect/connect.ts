@@ -23,7 +23,7 @@ import { materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { spareOthers } from '../write/spare-others.ts';
-import { requireServed, requireStanding } from '../write/still-standing.ts';
+import { requireLetIn, requireStanding } from '../write/still-standing.ts';
 import { warnOfMovedPods } from '../write/where-pods-are.ts';
 import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
 import { awaitDrained } from './await-drained.ts';
@@ -162,7 +162,7 @@ async function carryOut(
               {
                 steps: dial.steps,
                 peersOf: dialledBy(directions),
-                look: (snapshot) => requireServed(flow, targets, directionsOf(directions, snapshot), options.parallel),
+                look: (snapshot) => requireLetIn(flow, targets, directionsOf(directions, snapshot), options.parallel),
                 parallel: options.parallel,
               },
             )) ?? []),

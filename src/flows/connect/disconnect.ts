@@ -50,7 +50,6 @@ export async function disconnectClusters(
     if (!account) await whileAtWork(flow, { ...run, written: [] }, () => relyOnParted(flow, prepared, parallel));
     options.onWritten?.();
     const unseen = await awaitNothing(flow, prepared, options);
-    await requireStillSo(prepared, { unseen, journals: [], parallel });
     for (const warning of unseen) flow.progress.warn(warning);
     return {
       parted: [],
@@ -73,8 +72,7 @@ export async function disconnectClusters(
       'KVStoreMesh keeps the state of a lost peer for three minutes, and takes the same cluster up again only after that',
     );
   }
-  const unseen = await awaitTaken(flow, prepared, options);
-  await requireStillSo(prepared, { unseen, journals, parallel });
+  const unseen = await awaitTaken(flow, prepared, options, journals);
   for (const warning of unseen) flow.progress.warn(warning);
   const moved = await warnOfMovedPods(flow, targets, prepared.effects);
   const warnings = [...prepared.warnings, ...held, ...unseen, ...moved];
@@ -181,8 +179,10 @@ async function requireStillSo(
     await requireParted(read, prepared.partings, parallel);
     await requireWritten(read, journals, parallel);
   } catch (error) {
-    const isTold = error instanceof MeshctlError && error.code === 'ClusterUnreachable' && unseen.length > 0;
-    if (!isTold) throw error;
+    if (!(error instanceof MeshctlError)) throw error;
+    const isTold = error.code === 'ClusterUnreachable' && unseen.length > 0;
+    // All is written and seen by now: who stops it here does not want it back.
+    if (!isTold && error.code !== 'Interrupted') throw error;
   }
 }
 
@@ -209,7 +209,10 @@ async function awaitNothing(
   const look = { ...flow, progress: { ...flow.progress, start: () => silent } };
   try {
     const once = { timeoutMs: 0, parallel: options.parallel };
-    if ((await awaitParted(look, targets, toBeSeen(prepared, options), once)).length === 0) return [];
+    if ((await awaitParted(look, targets, toBeSeen(prepared, options), once)).length === 0) {
+      await requireStillSo(prepared, { unseen: [], journals: [], parallel: options.parallel });
+      return [];
+    }
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
   }
@@ -217,13 +220,23 @@ async function awaitNothing(
 }
 
 /** Waits until it has taken effect. Where that ends early, all is written: what stands is said for each cluster. */
-async function awaitTaken(flow: Flow, prepared: PreparedDisconnect, options: DisconnectOptions): Promise<string[]> {
+async function awaitTaken(
+  flow: Flow,
+  prepared: PreparedDisconnect,
+  options: DisconnectOptions,
+  journals: readonly Journal[] = [],
+): Promise<string[]> {
   const { targets } = prepared;
-  const { waitMs, parallel } = options;
-  if (waitMs === undefined) return [];
+  const { waitMs: timeoutMs, parallel } = options;
+  let unseen: string[] | undefined;
   try {
-    return await awaitParted(flow, targets, toBeSeen(prepared, options), { timeoutMs: waitMs, parallel });
+    const toSee = toBeSeen(prepared, options);
+    unseen = timeoutMs === undefined ? [] : await awaitParted(flow, targets, toSee, { timeoutMs, parallel });
+    await requireStillSo(prepared, { unseen, journals, parallel });
+    return unseen;
   } catch (error) {
+    // What the last look finds says itself what does not stand.
+    if (unseen && error instanceof MeshctlError && error.code === 'Conflict') throw error;
     const stands = whatStands(prepared);
     for (const one of stands) flow.progress.warn(saysWhatStands(one));
     if (stands.length === 0) flow.progress.warn('this run has written nothing: nothing was left to take out');

@@ -102,7 +102,7 @@ export async function prepareForgettingIn(
   if (unknown.length > 0 && !ignoreNotFound) {
     const contexts = targets.map(({ client }) => client.context);
     const names = unknown.map((peer) => `"${peer}"`).join(', ');
-    throw new MeshctlError('NotFound', `no cluster of contexts ${enumerated(contexts)} knows a cluster ${names}`, {
+    throw new MeshctlError('NotFound', `none of the clusters of ${enumerated(contexts)} knows a cluster ${names}`, {
       hint: `--peer takes names of clusters. Nothing was changed. Where a name may be forgotten already: ${ignoring}`,
       details: { contexts, unknown },
     });

@@ -25,7 +25,7 @@ import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/users/remote-users.ts';
 import { whoElse } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
-import { contraryRun } from '../write/contrary-run.ts';
+import { CONNECT_AFTERWARDS, contraryRun } from '../write/contrary-run.ts';
 import { readClusterConfigs } from './read-own-keys.ts';
 
 interface Words {
@@ -174,7 +174,7 @@ export async function explainRefusal(
   const configMap = await server.client.get(configMapRef(server.namespace, REMOTE_USERS_CONFIGMAP));
   const role = configMap && userRole(configMap, user);
   const by = role === undefined ? await contraryRun(flow, server, [direction.client.identity.name]) : undefined;
-  const hint = () => (by ? SAME_AGAIN : usersAdvice(direction, configMap));
+  const hint = () => (by ? CONNECT_AFTERWARDS : usersAdvice(direction, configMap));
   if (role === undefined) {
     const says = configMap
       ? `${by ? whoElse(by) : 'someone'} has removed the user from ConfigMap ${REMOTE_USERS_CONFIGMAP} again`
@@ -189,9 +189,6 @@ export async function explainRefusal(
   }
   return last;
 }
-
-/** Its plan goes by what the other one has left: it says whom to enable first. */
-const SAME_AGAIN = 'Wait until it has ended, then run the same command again if they are to be connected all the same.';
 
 /** Where the users of a cluster are to be named. */
 function usersAdvice({ client, server }: Direction, configMap: KubeObject | undefined): string {

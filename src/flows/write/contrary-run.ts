@@ -22,3 +22,7 @@ export async function contraryRun(
     return isContrary && isAlive(one, client.now()) && !hasEnded(one);
   });
 }
+
+/** The next step of a connect that such a run has stopped. Its plan goes by what the other one has left: it says whom to enable first. */
+export const CONNECT_AFTERWARDS =
+  'Wait until it has ended, then run the same command again if they are to be connected all the same.';

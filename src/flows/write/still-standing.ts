@@ -25,7 +25,7 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import { undoneFields } from '../../mesh/plan/undone.ts';
 import { type WorkingRun, whoElse } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
-import { contraryRun } from './contrary-run.ts';
+import { CONNECT_AFTERWARDS, contraryRun } from './contrary-run.ts';
 
 /**
  * Looks once more at what makes clusters let each other in and dial. Two runs at once may share it: one finds there what
@@ -46,7 +46,7 @@ export function requireStanding(
 }
 
 /** The same before anybody dials: whether clusters still let those in who are to. */
-export function requireServed(
+export function requireLetIn(
   flow: Flow,
   targets: readonly Target[],
   directions: readonly Direction[],
@@ -124,13 +124,14 @@ async function presentIn({ client, namespace }: Target, { snapshot, undialled, u
     );
   });
   const letIn = unserved.filter((peer) => remoteUserName(peer) !== ownUser(snapshot));
-  const list = letIn.length > 0 ? await client.get(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)) : undefined;
+  const listed = letIn.length > 0 ? client.get(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)) : undefined;
+  const [list, ...found] = await Promise.all([listed, ...files]);
   const users = letIn.flatMap((peer) =>
     list && userRole(list, remoteUserName(peer)) === REMOTE_ROLE
       ? [undone(list, `user ${remoteUserName(peer)}`, peer)]
       : [],
   );
-  return [...(await Promise.all(files)).flat(), ...users];
+  return [...found.flat(), ...users];
 }
 
 /**
@@ -197,9 +198,7 @@ function undoneMeanwhile(all: readonly Undone[], { did, named, by }: Undoing): M
     ([context, alike]) => `context "${context}": ${alike.map(({ says }) => says).join(', ')}`,
   );
   return new MeshctlError('Conflict', `${clauses.join('; ')}: ${whoElse(by)} ${did} meanwhile`, {
-    hint: by
-      ? 'Wait until it has ended, then run the same command again if they are to be connected all the same.'
-      : undoneAdvice(all),
+    hint: by ? CONNECT_AFTERWARDS : undoneAdvice(all),
     details: { [named]: clauses },
   });
 }
