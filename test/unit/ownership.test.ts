@@ -68,6 +68,22 @@ describe('foreignOwner', () => {
     expect(foreignOwner(object({ annotations, ...metadata }))).toBe(owner);
   });
 
+  it.each<[string, string, Partial<ObjectMeta>]>([
+    ['Argo CD', 'wrote after Helm', { managedFields: [at('helm', 1), at('argocd-controller', 2)] }],
+    ['Argo CD', 'alone has written', { managedFields: [at('argocd-controller', 1)] }],
+    ['Argo CD', 'wrote before others, who make nothing', { managedFields: [at('argocd', 1), at('keda', 2)] }],
+    ['Helm release cilium', 'wrote before Helm', { managedFields: [at('argocd-controller', 1), at('helm', 2)] }],
+    ['Helm release cilium', 'has not written', { managedFields: [at('helm', 1)] }],
+    ['Helm release cilium', 'is not to be told', {}],
+  ])(
+    'of a label that charts set as well and Argo CD tracks by, with what Helm has left, is %s where Argo CD %s',
+    (owner, _, metadata) => {
+      const annotations = { 'meta.helm.sh/release-name': 'cilium' };
+      const labels = { 'app.kubernetes.io/managed-by': 'Helm', 'app.kubernetes.io/instance': 'cilium' };
+      expect(foreignOwner(object({ annotations, labels, ...metadata }))).toBe(owner);
+    },
+  );
+
   it('is nobody for what meshctl made, also where others have touched it', () => {
     const metadata = { ...OURS, managedFields: [by('keda'), by('meshctl')] };
     expect(foreignOwner(object(metadata))).toBeUndefined();

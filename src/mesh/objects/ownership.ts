@@ -87,10 +87,15 @@ export function toolOf(object: KubeObject | undefined): Tool | undefined {
  * Tools by their marks. A tool that takes an object over leaves the marks of the former one there: then both are, and who wrote
  * last has it, or where that is not told, who writes it again by itself.
  */
-function marksOf({ metadata: { labels = {}, annotations = {} } }: KubeObject): Tool[] {
+function marksOf(object: KubeObject): Tool[] {
+  const { labels = {}, annotations = {} } = object.metadata;
   const kustomization = labels['kustomize.toolkit.fluxcd.io/name'];
-  // Argo CD renders charts without Helm's release, and tracks what it made by a label unless told otherwise.
-  const tracked = annotations['argocd.argoproj.io/tracking-id'] ?? labels['argocd.argoproj.io/instance'];
+  // Argo CD renders charts without Helm's release. It tracks what it made by an annotation, before 3.0 by a label: app.kubernetes.io/instance,
+  // which charts set too, unless another key is chosen (application.instanceLabelKey). That it has written there tells as well.
+  const isTracked =
+    annotations['argocd.argoproj.io/tracking-id'] !== undefined ||
+    labels['argocd.argoproj.io/instance'] !== undefined ||
+    toolsThatWrote(object).some(({ kind }) => kind === 'argo-cd');
   // Flux has Helm install what a HelmRelease describes: with both marks, the source is Flux's. Its helm-controller labels all that it
   // renders with the name and the namespace of that object (fluxcd/helm-controller#238).
   const helmRelease = labels['helm.toolkit.fluxcd.io/name'];
@@ -112,7 +117,7 @@ function marksOf({ metadata: { labels = {}, annotations = {} } }: KubeObject): T
         : [];
   return [
     ...(kustomization === undefined ? [] : [ofFlux]),
-    ...(tracked === undefined ? [] : [{ kind: 'argo-cd', says: 'Argo CD' } as const]),
+    ...(isTracked ? [{ kind: 'argo-cd', says: 'Argo CD' } as const] : []),
     ...ofChart,
   ];
 }
