@@ -261,14 +261,8 @@ function expectedAfter(before: KubeObject | undefined, write: SentWrite): KubeOb
   return before ? (overlay(before, write.object) as KubeObject) : write.object;
 }
 
-/** There was no connection to send anything over. */
-const NOT_CONNECTED: ReadonlySet<unknown> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-]);
+/** There was no connection to send anything over. EHOSTUNREACH and ENETUNREACH are not among them: Linux tells them of one that stands, too. */
+const NOT_CONNECTED: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 /** Whether a request is sure not to have been sent, and may be later. */
 function wasNotSent(error: MeshctlError): boolean {
