@@ -5,7 +5,7 @@ import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../me
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { ownUsersOf } from '../../mesh/connect/serve-plan.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { MeshctlError, mayAnswerLater } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../../mesh/objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -152,14 +152,15 @@ export async function requireWritten(
     return [...groupBy(own, ({ ref }) => keyOf(ref)).values()].map((writes) =>
       limit(async () => {
         const [first, last] = [writes[0], writes.at(-1)];
-        return first && last
-          ? undoneOf(
-              client.context,
-              first.ref,
-              { before: first.before, after: last.after },
-              await client.get(first.ref),
-            )
-          : [];
+        if (!first || !last) return [];
+        try {
+          const live = await client.get(first.ref);
+          return undoneOf(client.context, first.ref, { before: first.before, after: last.after }, live);
+        } catch (error) {
+          // All is written: what cannot be looked at once more is no reason to take it back.
+          if (error instanceof MeshctlError && (error.code === 'Interrupted' || mayAnswerLater(error))) return [];
+          throw error;
+        }
       }),
     );
   });
