@@ -1,9 +1,8 @@
-import { isAlive } from '../../mesh/hold.ts';
 import { applyLeaseRef } from '../../mesh/objects/names.ts';
-import { concernsPeers, markedRuns, type WorkingRun, writesWhat } from '../../mesh/working-runs.ts';
+import { concernsPeers, disablesCluster, markedRuns, type WorkingRun, writesWhat } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
-import { hasEnded } from '../own-process.ts';
 import { orWithout } from '../where-it-succeeds.ts';
+import { isDead } from './take-marks-away.ts';
 
 /**
  * A run that is at work in a cluster and takes away what another one wants there, so that waiting for it is in vain: a disable of the
@@ -17,9 +16,8 @@ export async function contraryRun(
 ): Promise<WorkingRun | undefined> {
   const lease = await orWithout(flow, client.get(applyLeaseRef(namespace)), undefined);
   return markedRuns(lease).find((one) => {
-    const isOfCluster = one.command === 'disable' && one.peers?.length === 0;
-    const isContrary = isOfCluster || (concernsPeers(one, peers) && !writesWhat(one, 'there', peers));
-    return isContrary && isAlive(one, client.now()) && !hasEnded(one);
+    const isContrary = disablesCluster(one) || (concernsPeers(one, peers) && !writesWhat(one, 'there', peers));
+    return isContrary && !isDead(one, client);
   });
 }
 
