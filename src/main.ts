@@ -210,7 +210,7 @@ async function runCommand(
     inFull: async (target, error) => {
       if (error.code !== 'Forbidden') return error;
       const { inFull } = await import('./commands/targets/lacking-rights.ts');
-      return inFull(context, target, error, options);
+      return inFull(context, target, error, command);
     },
     leaveUnnamed,
     reachBy,

@@ -5,7 +5,7 @@ import { alreadyExists, MeshctlError } from '../mesh/errors.ts';
 import type { Installation } from '../mesh/installation.ts';
 import { describeRef, type KubeObject, refOf } from '../mesh/objects/kube-object.ts';
 import { namespaceRef } from '../mesh/objects/names.ts';
-import { type GrantPlace, grantingCommands, type PackageRole } from '../mesh/objects/package-roles.ts';
+import { asAdministrator, type GrantPlace, grantingCommands, type PackageRole } from '../mesh/objects/package-roles.ts';
 import { isGoing } from '../mesh/plan/going.ts';
 import { during, type Flow } from './flow.ts';
 
@@ -92,7 +92,7 @@ export function asLackOf(rights: LackedRole, error: unknown): unknown {
   const hint =
     commands === undefined
       ? `Have a cluster administrator apply ${templatesOf(rights)}, and put whoever runs this into the group that it names; who that is, tells: ${kubectlCommand(rights, ['auth', 'whoami'])}`
-      : `To grant all that it takes, as a cluster administrator: ${commands}`;
+      : `To grant all that it takes, ${asAdministrator(rights.role)}: ${commands}`;
   return new MeshctlError('Forbidden', error.message, { hint, cause: error, details: error.details });
 }
 
@@ -118,4 +118,4 @@ export function removalHint(rights: LackedRole | undefined, error: unknown, remo
   return commands === undefined ? removal : `As a cluster administrator: ${commands} && ${removal}`;
 }
 
-const templatesOf = ({ role }: LackedRole) => `templates/rbac/${role.folder} of meshctl's package`;
+const templatesOf = ({ role }: LackedRole) => `${role.folder} of meshctl's package`;

@@ -6,7 +6,7 @@ import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET } from '../mesh/objects/na
 import { ROOM_HINT } from '../mesh/objects/secret-data.ts';
 import { type AuthKind, loginHint } from './access/auth-kind.ts';
 import { type KubeStatus, parseStatus } from './api-status.ts';
-import { grantHint, type WithheldRights, withheldRights } from './missing-rights.ts';
+import { grantHint, isLooking, type WithheldRights, withheldRights } from './missing-rights.ts';
 
 /** The API server that is asked. */
 export interface Whereabouts {
@@ -95,7 +95,7 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
     const denied = /User "([^"]*)" cannot/.exec(status?.message ?? '');
     // Admission (quota, Pod Security, a namespace that is being deleted) also answers 403.
     // It has no part in reading, but in exec and port-forward, which are read; other authorisers than RBAC have words of their own.
-    const isRead = ['get', 'list', 'watch'].includes(action.verb);
+    const isRead = isLooking(action.verb);
     if (status?.message && !denied && (!isRead || rule !== undefined))
       return fail('Rejected', `${cannot}: ${said}`, rule);
     return forbidden(action, denied?.[1], status?.message ?? '', fail);

@@ -10,9 +10,16 @@ interface Missing {
   user: string | undefined;
 }
 
+/** Whether nothing is changed by a verb of RBAC. */
+export function isLooking(verb: string): boolean {
+  return ['get', 'list', 'watch'].includes(verb);
+}
+
 /** How whoever administers the cluster grants rights: with `kubectl create role`, which takes resources as `kind.group/sub`. */
 export function grantHint({ context, namespace, rights, user }: Missing): string {
-  const all = "All that meshctl needs is in templates/rbac of meshctl's package, for the group meshctl-operators";
+  const isLook = rights.every(({ resource, verbs }) => resource === 'pods/exec' || verbs.every(isLooking));
+  const looking = isLook ? ', and what looking takes in its folder viewer, for meshctl-viewers' : '';
+  const all = `All that meshctl needs is in templates/rbac of meshctl's package, for the group meshctl-operators${looking}`;
   const isNameable = rights.every(({ resource }) => /^[a-z-]+(\/[a-z]+)?$/.test(resource));
   if (user === undefined || !isNameable) {
     const scope = namespace ? ` in namespace ${namespace}` : '';

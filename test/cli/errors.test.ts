@@ -168,7 +168,7 @@ describe.each(COMMANDS)('%s fails', (_name, argv) => {
     const { exitCode, says } = failureOf(await meshctl([...argv, '--as', 'jane']));
     expect(exitCode).toBe(3);
     expect(says).toMatch(
-      /^✖ context "mesh-1": cannot \w+ .*: user "jane" may not \w+ [\w/]+( in namespace kube-system)?\n {2}→ User "jane" has none of the rights that meshctl needs( to look at a cluster)?\. To grant them all, as a cluster administrator: kubectl --context mesh-1 apply -f \/\S+\/templates\/rbac && kubectl --context mesh-1 -n kube-system create rolebinding (\S+) --role=meshctl-operator --user=jane --dry-run=client -o yaml \| kubectl --context mesh-1 -n kube-system auth reconcile -f - && kubectl --context mesh-1 create clusterrolebinding \3 --clusterrole=meshctl-operator --user=jane --dry-run=client -o yaml \| kubectl --context mesh-1 auth reconcile -f -\n$/,
+      /^✖ context "mesh-1": cannot \w+ .*: user "jane" may not \w+ [\w/]+( in namespace kube-system)?\n {2}→ User "jane" has none of the rights that meshctl needs( to look at a cluster)?\. To grant them all, as a cluster administrator \(on another machine with the path of (templates\/rbac\S*) in meshctl's package there\): kubectl --context mesh-1 apply -f \/\S+\/\3 && kubectl --context mesh-1 -n kube-system create rolebinding (\S+) --role=(meshctl-\w+) --user=jane --dry-run=client -o yaml \| kubectl --context mesh-1 -n kube-system auth reconcile -f - && kubectl --context mesh-1 create clusterrolebinding \4 --clusterrole=\5 --user=jane --dry-run=client -o yaml \| kubectl --context mesh-1 auth reconcile -f -\n$/,
     );
     // Who lacks a right cannot grant it.
     expect(says).not.toContain('--as');

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { authorizeByRoles } from '../../src/sandbox/apiserver/auth/rbac.ts';
 import { failureOf, runCli } from '../support/cli.ts';
 import { found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
@@ -79,7 +79,7 @@ describe('a user who lacks several rights', () => {
     expect(says).toMatch(/and some on \d+ more resources\. To grant them all/);
     const looking = failureOf(await meshctl(STATUS));
     expect(looking.says).toContain(
-      'needs to look at a cluster, user "ann" lacks list, watch: configmaps, secrets; get, list',
+      'needs to look at a cluster, user "ann" lacks list: secrets, pods; get: serviceaccounts, deployments.apps',
     );
     const document = await meshctl([...STATUS, '-o', 'json']);
     const { details } = (JSON.parse(document.stdout) as { error: { details: unknown } }).error;
@@ -104,17 +104,34 @@ describe('a user who lacks several rights', () => {
     expect(says).not.toContain('this right alone');
   });
 
-  it('has them once what is printed was typed', async () => {
-    const { says } = failureOf(await meshctl(ENABLE));
+  it.each([
+    ['templates/rbac/viewer', 'ann', STATUS],
+    ['templates/rbac', 'bob', ENABLE],
+    ['templates/rbac', 'zoe', ['clustermesh', 'invite', '--context', 'mesh-1']],
+  ])('has them once what is printed was typed, and no more than it takes: %s', async (path, user, argv) => {
+    const { exitCode, says } = failureOf(await few([...argv, '--as', user]));
+    expect(exitCode).toBe(3);
     const folder = found(/apply -f (\S+)/.exec(says)?.[1], 'the folder');
-    expect(`${folder}/`).toBe(new URL('templates/rbac/', PACKAGE_ROOT).pathname);
-    for (const file of readdirSync(folder).filter((name) => name.endsWith('.yaml')))
-      create(parse(readFileSync(`${folder}/${file}`, 'utf8')) as Record<string, unknown>);
+    expect(folder).toBe(new URL(path, PACKAGE_ROOT).pathname);
+    expect(says).toContain(`(on another machine with the path of ${path} in meshctl's package there)`);
+    applyFolder(folder);
     bind(says, ['RoleBinding', 'Role'], 'kube-system');
     bind(says, ['ClusterRoleBinding', 'ClusterRole']);
-    expect(await meshctl(ENABLE)).toMatchObject({ exitCode: 0 });
+    const { stdout, stderr, ...typed } = await few([...argv, '--as', user]);
+    // Nothing is enabled yet.
+    expect(typed.exitCode, `${stdout}${stderr}`).toBe(argv === ENABLE ? 0 : 1);
+    expect(`${stdout}${stderr}`).not.toContain('may not');
   });
 });
+
+/** What is there already stays. */
+function applyFolder(folder: string): void {
+  const { store } = found(sandbox.clusters[0], 'mesh-1');
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.yaml'))) {
+    const object = parse(readFileSync(`${folder}/${file}`, 'utf8')) as KubeObject;
+    if (!store.get(refOf(object))) store.create(object);
+  }
+}
 
 it('has them also where Cilium is in another namespace', async () => {
   const { store } = found(sandbox.clusters[0], 'mesh-1');
@@ -122,14 +139,15 @@ it('has them also where Cilium is in another namespace', async () => {
   create({
     kind: 'ClusterRoleBinding',
     metadata: { name: 'may-look' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'meshctl-operator' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'meshctl-viewer' },
     subjects: [{ kind: 'User', name: 'bea' }],
   });
   const argv = ['clustermesh', 'status', '--context', 'mesh-1', '-n', 'cilium', '--as', 'bea'];
   const { says } = failureOf(await runCli(argv, { env: { KUBECONFIG: sandbox.kubeconfigPath } }));
   expect(says).toMatch(/kubectl --context mesh-1 auth reconcile -f - && /);
+  expect(says).toMatch(/templates\/rbac\/viewer\/\*role/);
   const [, from = '', to = '', folder = ''] = found(
-    /: sed 's\/(.+?)\/(.+?)\/' (\S+)\/\*\.yaml \| kubectl/.exec(says) ?? undefined,
+    /: sed 's\/(.+?)\/(.+?)\/; s[^']*' (\S+)\/\*role\*\.yaml \| kubectl/.exec(says) ?? undefined,
     'sed',
   );
   const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));

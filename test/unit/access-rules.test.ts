@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type AccessRule, describeRights, missingRights, readingRules } from '../../src/mesh/objects/access-rules.ts';
+import { type AccessRule, describeRights, missingRights } from '../../src/mesh/objects/access-rules.ts';
 
 const rule = (verbs: string, apiGroup: string, resources: string, resourceNames: string[] = []): AccessRule => ({
   verbs: verbs.split(' '),
@@ -42,16 +42,5 @@ describe('missingRights', () => {
     const named = [rule('get', '', 'secrets', ['one'])];
     expect(missingRights(named, named)).toEqual([]);
     expect(missingRights([rule('get', '', 'secrets', ['one', 'two'])], named)).toHaveLength(1);
-  });
-});
-
-describe('readingRules', () => {
-  it('leaves what changes nothing', () => {
-    const rules = [
-      rule('get list create', '', 'secrets'),
-      rule('create', '', 'pods/exec pods'),
-      rule('patch', '', 'nodes'),
-    ];
-    expect(describeRights(missingRights(readingRules(rules), []))).toBe('get, list: secrets; create: pods/exec');
   });
 });

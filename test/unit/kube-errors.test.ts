@@ -88,6 +88,18 @@ describe('403', () => {
     });
   });
 
+  test('names the role for looking where that is what was refused', () => {
+    const at = (verb: string, resource = 'secrets') =>
+      refused(
+        403,
+        failure(403, 'Forbidden', `a is forbidden: User "jane" cannot ${verb} resource "${resource}" in API group ""`),
+      ).hint;
+    const looking = 'and what looking takes in its folder viewer, for meshctl-viewers; this right alone';
+    expect(at('list')).toContain(looking);
+    expect(at('create', 'pods/exec')).toContain(looking);
+    expect(at('create')).not.toContain('viewer');
+  });
+
   test('takes the rule from the answer: exec needs two verbs', () => {
     const on = { ...action, attempt: 'run id in container c of Pod n/p', verb: 'get', resource: 'pods/exec' };
     const message =

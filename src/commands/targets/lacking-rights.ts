@@ -2,37 +2,47 @@ import { parse } from 'yaml';
 import type { Target } from '../../flows/flow.ts';
 import type { ClusterClient } from '../../kube/client.ts';
 import { grantHint } from '../../kube/missing-rights.ts';
-import { kubectlCommand, shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { type AccessRule, describeRights, missingRights, type Right } from '../../mesh/objects/access-rules.ts';
 import {
-  type AccessRule,
-  describeRights,
-  missingRights,
-  type Right,
-  readingRules,
-} from '../../mesh/objects/access-rules.ts';
-import { bindCommand } from '../../mesh/objects/package-roles.ts';
+  asAdministrator,
+  grantingCommands,
+  OPERATOR,
+  type PackageRole,
+  VIEWER,
+} from '../../mesh/objects/package-roles.ts';
 import type { LackingRights } from '../../views/lacking-view.ts';
 import type { CommandContext } from '../command.ts';
+import type { CommandSpec } from '../command-spec.ts';
 import { readPackageFile } from '../package-file.ts';
 
-const ROLE = 'meshctl-operator';
-/** The namespace of the role in templates/rbac, which is mostly Cilium's. */
-const ROLE_NAMESPACE = 'kube-system';
-const ROLES = ['templates/rbac/role.yaml', 'templates/rbac/cluster-role.yaml'];
+/** What of a role holds in Cilium's namespace, and what in the whole cluster. */
+async function rulesOf(
+  context: CommandContext,
+  { folder }: PackageRole,
+): Promise<{ inNamespace: AccessRule[]; inCluster: AccessRule[] }> {
+  const read = async (file: string) =>
+    (parse(await readPackageFile(context, `${folder}/${file}`)) as { rules: AccessRule[] }).rules;
+  const [inNamespace, inCluster] = await Promise.all([read('role.yaml'), read('cluster-role.yaml')]);
+  return { inNamespace, inCluster };
+}
+
+/** The flags of commands that write: whatever they do can be agreed to, or tried. */
+const WRITING = /--(yes|dry-run)\b/;
 
 /**
  * A refusal by a cluster in full (`Flow.inFull`); what is no refusal, or is in full already, stays as it is.
- * @param options of the command: whatever writes can be agreed to
+ * @param options those that the command has
  */
 export async function inFull(
   context: CommandContext,
   { client, namespace }: Target,
   error: MeshctlError,
-  options: object,
+  { options }: Pick<CommandSpec, 'options'>,
 ): Promise<MeshctlError> {
   if (error.code !== 'Forbidden' || error.details.missing || context.signal.aborted) return error;
-  return withAllLacking(context, error, { client, namespace, reads: !('yes' in options) });
+  const writes = options.some(({ flags }) => WRITING.test(flags));
+  return withAllLacking(context, error, { client, namespace, reads: !writes });
 }
 
 /**
@@ -54,9 +64,9 @@ async function withAllLacking(
     throw failure;
   });
   if (!held) return error;
-  const texts = await Promise.all(ROLES.map((path) => readPackageFile(context, path)));
-  const all = texts.flatMap((text) => (parse(text) as { rules: AccessRule[] }).rules);
-  const needed = reads ? readingRules(all) : all;
+  const role = reads ? VIEWER : OPERATOR;
+  const { inNamespace, inCluster } = await rulesOf(context, role);
+  const needed = [...inNamespace, ...inCluster];
   const missing = missingRights(needed, held);
   const isAmong = ({ apiGroup, resource, verbs }: Right) =>
     apiGroup === refused.apiGroup && resource === refused.resource && verbs.includes(refused.verb);
@@ -64,7 +74,7 @@ async function withAllLacking(
   const rights = `rights that meshctl needs${reads ? ' to look at a cluster' : ''}`;
   const hasNone = describeAll(missing) === describeAll(missingRights(needed, []));
   const says = lackingWords(user, rights, missing, hasNone);
-  const hint = `${says}. ${grantAll({ context: client.context, namespace }, user, folder)}`;
+  const hint = `${says}. ${grantAll(role, { context: client.context, namespace }, user, folder)}`;
   return new MeshctlError('Forbidden', error.message, {
     hint,
     cause: error,
@@ -78,8 +88,14 @@ function lackingWords(user: string, rights: string, missing: readonly Right[], h
     : `Of the ${rights}, user "${user}" lacks ${describeRights(missing)}`;
 }
 
-function grantAll(place: { context: string; namespace: string }, user: string, folder: string): string {
-  return `To grant them all, as a cluster administrator: ${grantCommands(place, user, folder)}`;
+function grantAll(
+  role: PackageRole,
+  place: { context: string; namespace: string },
+  user: string,
+  folder: string,
+): string {
+  const commands = grantingCommands(role, { ...place, ciliumNamespace: place.namespace }, user, folder);
+  return `To grant them all, ${asAdministrator(role)}: ${commands}`;
 }
 
 /**
@@ -89,10 +105,7 @@ function grantAll(place: { context: string; namespace: string }, user: string, f
 export async function lackingToLook(context: CommandContext, targets: readonly Target[]): Promise<LackingRights[]> {
   const { folder } = context.installation;
   if (folder === undefined || context.signal.aborted) return [];
-  const texts = await Promise.all(ROLES.map((path) => readPackageFile(context, path)));
-  const [inNamespace = [], inCluster = []] = texts.map((text) =>
-    readingRules((parse(text) as { rules: AccessRule[] }).rules),
-  );
+  const { inNamespace, inCluster } = await rulesOf(context, VIEWER);
   const found = await Promise.all(
     targets.map(async ({ client, namespace }): Promise<LackingRights[]> => {
       const asked = await Promise.all([client.rules(namespace), client.user()]).catch((failure: unknown) => {
@@ -109,7 +122,7 @@ export async function lackingToLook(context: CommandContext, targets: readonly T
       const says = lackingWords(user, 'rights that meshctl needs to look at a cluster', missing, false);
       const hint =
         more.length > 0
-          ? grantAll(place, user, folder)
+          ? grantAll(VIEWER, place, user, folder)
           : grantHint({ context: place.context, namespace: isLocal ? namespace : undefined, rights: [only], user });
       return [{ context: client.context, says, hint }];
     }),
@@ -118,19 +131,3 @@ export async function lackingToLook(context: CommandContext, targets: readonly T
 }
 
 const describeAll = (rights: readonly Right[]): string => JSON.stringify(rights);
-
-function grantCommands(place: { context: string; namespace: string }, user: string, folder: string): string {
-  const { context, namespace } = place;
-  return [
-    rolesCommand(place, `${folder}templates/rbac`),
-    bindCommand({ context, namespace }, { role: ROLE }, user),
-    bindCommand({ context }, { clusterRole: ROLE }, user),
-  ].join(' && ');
-}
-
-/** What makes the roles of a folder, where Cilium is: kubectl takes the namespace that files name, and no other. */
-function rolesCommand({ context, namespace }: { context: string; namespace: string }, folder: string): string {
-  if (namespace === ROLE_NAMESPACE) return kubectlCommand({ context }, ['apply', '-f', folder]);
-  const moved = `sed 's/^  namespace: ${ROLE_NAMESPACE}$/  namespace: ${namespace}/' ${shellWord(folder)}/*.yaml`;
-  return `${moved} | ${kubectlCommand({ context }, ['auth', 'reconcile', '-f', '-'])}`;
-}

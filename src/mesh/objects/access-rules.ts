@@ -18,23 +18,6 @@ export interface Right {
   verbs: readonly string[];
 }
 
-/** For these the API server asks for `create`, although nothing is changed by it. */
-const ASKING: readonly string[] = ['pods/exec', 'pods/portforward'];
-const READING: readonly string[] = ['get', 'list', 'watch'];
-
-/** Of rules that a whole program needs, those by which it only looks. */
-export function readingRules(rules: readonly AccessRule[]): AccessRule[] {
-  return rules.flatMap((rule) => {
-    const asking = rule.resources.filter((resource) => ASKING.includes(resource));
-    const others = rule.resources.filter((resource) => !ASKING.includes(resource));
-    const verbs = rule.verbs.filter((verb) => READING.includes(verb));
-    return [
-      ...(asking.length > 0 ? [{ ...rule, resources: asking }] : []),
-      ...(others.length > 0 && verbs.length > 0 ? [{ ...rule, resources: others, verbs }] : []),
-    ];
-  });
-}
-
 /**
  * What is needed and not held, each resource once, in the order of the rules. A right in named objects only counts for a need
  * of the same names.

@@ -1,8 +1,8 @@
 import { grantCommand, kubectlCommand, shellWord } from '../command-line.ts';
 
-/** A folder of templates/rbac: what is needed beyond the roles of an operator, or without them. */
+/** Roles of the package, in a folder of their own. */
 export interface PackageRole {
-  /** In templates/rbac. */
+  /** Of the package. */
   folder: string;
   /** The namespace that it makes, and that its files name; absent where it has none. */
   namespace?: string;
@@ -10,14 +10,32 @@ export interface PackageRole {
   roles: readonly { name: string; in: 'cluster' | 'namespace' | 'cilium' }[];
 }
 
+/** All that meshctl needs for its clusters, but for what has a role of its own. */
+export const OPERATOR: PackageRole = {
+  folder: 'templates/rbac',
+  roles: [
+    { name: 'meshctl-operator', in: 'cilium' },
+    { name: 'meshctl-operator', in: 'cluster' },
+  ],
+};
+
+/** What the commands need that only look: a part of the operator's rights. */
+export const VIEWER: PackageRole = {
+  folder: 'templates/rbac/viewer',
+  roles: [
+    { name: 'meshctl-viewer', in: 'cilium' },
+    { name: 'meshctl-viewer', in: 'cluster' },
+  ],
+};
+
 export const PROBER: PackageRole = {
-  folder: 'probe',
+  folder: 'templates/rbac/probe',
   namespace: 'meshctl-probe',
   roles: [{ name: 'meshctl-prober', in: 'namespace' }],
 };
 
 export const CONNECTIVITY_TESTER: PackageRole = {
-  folder: 'connectivity-test',
+  folder: 'templates/rbac/connectivity-test',
   namespace: 'meshctl-test',
   roles: [
     { name: 'meshctl-connectivity-tester', in: 'namespace' },
@@ -25,7 +43,10 @@ export const CONNECTIVITY_TESTER: PackageRole = {
   ],
 };
 
-export const DEMONSTRATOR: PackageRole = { folder: 'demo', roles: [{ name: 'meshctl-demo', in: 'cluster' }] };
+export const DEMONSTRATOR: PackageRole = {
+  folder: 'templates/rbac/demo',
+  roles: [{ name: 'meshctl-demo', in: 'cluster' }],
+};
 
 /** The namespace that files of templates/rbac name for Cilium's. */
 const CILIUM_NAMESPACE = 'kube-system';
@@ -52,7 +73,12 @@ export function grantingCommands(role: PackageRole, place: GrantPlace, user: str
       ? bindCommand({ context }, { clusterRole: name }, user)
       : bindCommand({ context, namespace: scope === 'cilium' ? ciliumNamespace : namespace }, { role: name }, user),
   );
-  return [makeCommand(role, place, `${packageFolder}templates/rbac/${role.folder}`), ...bound].join(' && ');
+  return [makeCommand(role, place, `${packageFolder}${role.folder}`), ...bound].join(' && ');
+}
+
+/** Who types {@link grantingCommands}, mostly someone else: the path in it is one of this machine. */
+export function asAdministrator({ folder }: PackageRole): string {
+  return `as a cluster administrator (on another machine with the path of ${folder} in meshctl's package there)`;
 }
 
 /** kubectl takes the namespaces that files name, and no others. */
@@ -72,13 +98,13 @@ function makeCommand(role: PackageRole, { context, namespace, ciliumNamespace }:
   const reconcile = kubectlCommand({ context }, ['auth', 'reconcile', '-f', '-']);
   const moved = `sed '${moves.join('; ')}' ${shellWord(folder)}/*role*.yaml | ${reconcile}`;
   // A namespace of another name is the user's: it is made where there is none, and else left as it is.
-  return isElsewhere
+  return isElsewhere || role.namespace === undefined
     ? moved
     : `${kubectlCommand({ context }, ['apply', '-f', `${folder}/namespace.yaml`])} && ${moved}`;
 }
 
 /** The line that lets a user have a role. */
-export function bindCommand(
+function bindCommand(
   place: { context: string; namespace?: string },
   of: { role: string } | { clusterRole: string },
   user: string,

@@ -13,7 +13,7 @@ const MARKS: Readonly<Record<Severity, string>> = { pass: '√', warn: '‼', fa
 /** Of what the user may not read, or that gave no answer. */
 const UNSEEN_MARK = '?';
 const LACKING =
-  "Rights are lacking to look at all of it. All that meshctl needs is in templates/rbac of meshctl's package, for the group meshctl-operators.";
+  "Rights are lacking to look at all of it. What looking takes is in templates/rbac/viewer of meshctl's package, for the group meshctl-viewers.";
 
 /** What an operator has something to do about. */
 const SHORT: readonly Severity[] = ['fail', 'warn'];
