@@ -83,6 +83,9 @@ describe('version', () => {
     expect(rows).toContainEqual(['mesh-1', 'mesh-1', 'v1.36.1-gke.1000', '1.20.0', '1.20.0', '3.6.0-sandbox', 'on']);
     expect(rows).toContainEqual(['mesh-2', 'mesh-2', 'v1.36.1-gke.1000', '1.20.0 (2)', '–', '–', '–']);
     expect(rows).toContainEqual(['', '1.19.9 (1)']);
+    expect(rows).toContainEqual(['CONTEXT', 'CILIUM MADE BY', 'APISERVER MADE BY']);
+    expect(rows).toContainEqual(['mesh-1', 'helm', 'meshctl']);
+    expect(rows).toContainEqual(['mesh-2', 'helm', '–']);
     const [, , ...table] = (stdout.split('\n✅')[0] ?? '').split('\n');
     for (const row of table) expect([...row].length, row).toBeLessThanOrEqual(80);
     expect(stdout).toContain(
@@ -100,7 +103,9 @@ describe('version', () => {
     expect(document).toMatchObject({
       supported: false,
       findings: [{ id: 'kubernetes-tested' }, { id: 'version-skew' }],
+      clusters: [{ madeBy: { cilium: 'helm', apiserver: 'meshctl' } }, { madeBy: { cilium: 'helm' } }],
     });
+    requireValid(document);
   });
 
   it.each([['mesh-1,down'], ['down']])('names the cluster that does not answer, of %s', async (contexts) => {

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { refusedUpgrades } from '../../src/mesh/enable/helm/refused-upgrades.ts';
 import { givenFields } from '../../src/mesh/objects/helm-fields.ts';
 import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from '../../src/mesh/objects/kube-object.ts';
-import { conflictsOf, fieldOwner, foreignOwner, isOurs, managersOfData } from '../../src/mesh/objects/ownership.ts';
+import {
+  conflictsOf,
+  fieldOwner,
+  foreignOwner,
+  isOurs,
+  makerOf,
+  managersOfData,
+} from '../../src/mesh/objects/ownership.ts';
 import { foreignObjectNotes } from '../../src/mesh/peers/foreign-homes.ts';
 
 const object = (metadata: Partial<ObjectMeta>): KubeObject => ({
@@ -20,6 +27,18 @@ const by = (manager: string, fieldsV1: Record<string, unknown> = { 'f:spec': {} 
 const at = (manager: string, minute: number) => ({ ...by(manager), time: `2026-01-01T00:0${minute}:00Z` });
 
 const OURS = { labels: { 'app.kubernetes.io/managed-by': 'meshctl' } };
+
+describe('makerOf', () => {
+  it.each<[string | undefined, string, Partial<ObjectMeta>]>([
+    ['Helm release cilium', 'a tool made', { annotations: { 'meta.helm.sh/release-name': 'cilium' } }],
+    ['Argo CD', 'a tool applies of what meshctl printed', { ...OURS, managedFields: [by('argocd-controller')] }],
+    ['meshctl', 'meshctl made', { ...OURS, managedFields: [by('meshctl')] }],
+    ['kubectl-create', 'meshctl only restarted', { managedFields: [by('meshctl'), by('kubectl-create')] }],
+    [undefined, 'nobody marked', {}],
+  ])('is %s of what %s', (maker, _what, metadata) => {
+    expect(makerOf(object(metadata))).toBe(maker);
+  });
+});
 
 describe('foreignOwner', () => {
   it.each<[string, Partial<ObjectMeta>]>([

@@ -36,6 +36,17 @@ describe('how a cluster that is alone begins', () => {
     if (silent.length > 0) expect(text).not.toContain('<context');
   });
 
+  it('says who has to type it where this user may not even read the other cluster', () => {
+    const contexts = new Map([['mesh-2', 'lab']]);
+    const next = (code: 'Forbidden' | 'ClusterUnreachable') =>
+      howToBegin(report, [report], { contexts, silent: [{ context: 'lab', code }] });
+    const connect = 'meshctl clustermesh connect --context one --destination-context lab';
+    expect(next('Forbidden')).toBe(
+      `This user may not read context "lab", so a command that names it is for someone who may. ${connect}`,
+    );
+    expect(next('ClusterUnreachable')).toBe(connect);
+  });
+
   it.each([
     ['that is alone', {}, 'meshctl clustermesh connect --context one --destination-context two'],
     ['that is not enabled', { enabled: false }, 'meshctl clustermesh enable --context one'],

@@ -13,6 +13,7 @@ import {
   CILIUM_CONFIG,
   configMapRef,
 } from '../../mesh/objects/names.ts';
+import { makerOf } from '../../mesh/objects/ownership.ts';
 import { isPodRunning, livingPods } from '../../mesh/objects/pods.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
 import { imageIn, LONGEST_ANSWER_MS, readRunningVersions } from '../../snapshot/agent-version.ts';
@@ -26,14 +27,17 @@ import type { Target } from '../flow.ts';
  */
 export async function readVersions({ client, namespace }: Target): Promise<ClusterVersions> {
   const own = apiserverDeploymentRef(namespace);
-  const [kubernetes, config, found, agents] = await Promise.all([
+  const [kubernetes, config, found, daemonSet, running] = await Promise.all([
     client.version(),
     unlessForbidden(client.get(configMapRef(namespace, CILIUM_CONFIG))),
     readOr(client.get(own), { absent: undefined, forbidden: 'forbidden' as const }),
-    unlessForbidden(agentVersions({ client, namespace })),
+    unlessForbidden(client.get(agentDaemonSetRef(namespace))),
+    unlessForbidden(readRunningVersions(client, namespace)),
   ]);
   const cluster = config && clusterNameOf({ ciliumConfig: dataOf(config) });
-  const known = { context: client.context, cluster, kubernetes, ...agents };
+  const makers = [makerOf(daemonSet), found === 'forbidden' ? undefined : makerOf(found)] as const;
+  const agents = running && agentVersions(running, daemonSet);
+  const known = { context: client.context, cluster, kubernetes, ...agents, ...madeBy(...makers) };
   if (found === 'forbidden') return { ...known, unread: [describeRef(own)] };
   return found ? { ...known, ...(await apiserverVersions({ client, namespace }, found)) } : known;
 }
@@ -60,16 +64,17 @@ async function apiserverVersions(target: Target, deployment: KubeObject): Promis
   };
 }
 
-async function agentVersions({
-  client,
-  namespace,
-}: Target): Promise<Pick<ClusterVersions, 'agents' | 'waiting' | 'held'>> {
-  const [{ running, waiting }, daemonSet] = await Promise.all([
-    readRunningVersions(client, namespace),
-    unlessForbidden(client.get(agentDaemonSetRef(namespace))),
-  ]);
+function agentVersions(
+  { running, waiting }: Awaited<ReturnType<typeof readRunningVersions>>,
+  daemonSet: KubeObject | undefined,
+): Pick<ClusterVersions, 'agents' | 'waiting' | 'held'> {
   const held = daemonSet && heldVersion(agentFactsOf(daemonSet).image, { running, waiting });
   return { agents: running, ...(waiting.length > 0 ? { waiting } : {}), ...(held ? { held } : {}) };
+}
+
+function madeBy(cilium: string | undefined, apiserver: string | undefined): Pick<ClusterVersions, 'madeBy'> {
+  if (cilium === undefined && apiserver === undefined) return {};
+  return { madeBy: { ...(cilium === undefined ? {} : { cilium }), ...(apiserver === undefined ? {} : { apiserver }) } };
 }
 
 /** `etcd Version: 3.6.4` of `etcd --version`. */

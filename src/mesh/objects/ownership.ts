@@ -178,6 +178,14 @@ export function isOurs(object: KubeObject | undefined): boolean {
   return labels[MANAGED_BY] === FIELD_MANAGER && managedFields.some(({ manager }) => manager === FIELD_MANAGER);
 }
 
+/** Who makes an object, for people: also meshctl, and of what nobody marked whoever else wrote it. Undefined where nothing tells. */
+export function makerOf(object: KubeObject | undefined): string | undefined {
+  if (isOurs(object)) return FIELD_MANAGER;
+  const written = (object?.metadata.managedFields ?? []).filter(({ subresource }) => subresource === undefined);
+  // What meshctl restarts, as the agents, it has not made.
+  return foreignOwner(object) ?? written.find(({ manager }) => manager !== FIELD_MANAGER)?.manager;
+}
+
 /** Who has set keys of a Secret or ConfigMap. */
 export function managersOfData({ metadata }: KubeObject): string[] {
   const setters = (metadata.managedFields ?? []).filter(({ fieldsV1 = {} }) =>

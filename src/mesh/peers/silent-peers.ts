@@ -1,5 +1,6 @@
-import { meshctlCommand, unnamedIn } from '../command-line.ts';
+import { COMMAND_LINES, contextsIn, meshctlCommand, unnamedIn } from '../command-line.ts';
 import type { ErrorCode } from '../errors.ts';
+import { stageOf } from '../faults/hint-order.ts';
 import { groupBy } from '../pairs.ts';
 
 /** A context of which nothing could be read, and why. */
@@ -64,6 +65,22 @@ export function saysSilent(silent: readonly SilentContext[]): string {
 /** Whether the API server answers and does not let the user in: the cluster is there, and what is missing is a right or a login. */
 export function isRefusedHere({ code }: Pick<SilentContext, 'code'>): boolean {
   return code === 'Forbidden' || code === 'Unauthenticated';
+}
+
+/**
+ * A next step that writes to a context which this user may not even read: typed by them it is refused, so it is said who types it.
+ * @param hint unchanged where it writes to no such context
+ */
+export function leftToWhoMay(hint: string, silent: readonly SilentContext[]): string {
+  const written = (hint.match(COMMAND_LINES) ?? []).filter(
+    (line) => line.startsWith('meshctl ') && stageOf(line) !== undefined,
+  );
+  const named = new Set(written.flatMap(contextsIn));
+  const refused = silent.filter(({ context, code }) => code === 'Forbidden' && named.has(context));
+  if (refused.length === 0) return hint;
+  const contexts = refused.map(({ context }) => `"${context}"`).join(', ');
+  const [which, it] = refused.length === 1 ? ['context', 'it'] : ['contexts', 'them'];
+  return `This user may not read ${which} ${contexts}, so a command that names ${it} is for someone who may. ${hint}`;
 }
 
 /** What lets the user read a context that they may not read: who has to grant what, as a hint; undefined where none is known. */

@@ -7,7 +7,7 @@ import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, mendOf, thoseReady } from '../faults/fault-advice.ts';
 import { admissionHint, silentWebhook } from '../objects/admission-hint.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
-import { forgetCommands, forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
+import { forgetCommands, forgetIfSilent, leftToWhoMay, type SilentContext } from '../peers/silent-peers.ts';
 import { heldBack } from '../runs-at-work.ts';
 import { lookAtNodes } from './agentless-node.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
@@ -53,7 +53,7 @@ export interface Held {
 export function wordsOf(group: readonly Held[], around: Around): { says: string; hint: string } {
   const words = wordsAsIs(group, around);
   const hint = enabledByForce(enabledFirst(words.hint, around.notReady), around.contested);
-  return { ...words, hint: heldBack(hint, around.clusters, around.look) };
+  return { ...words, hint: heldBack(leftToWhoMay(hint, around.silent), around.clusters, around.look) };
 }
 
 function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint: string } {
@@ -157,7 +157,7 @@ export function mendOrCheck(fault: Fault, around: Around): string {
   const { contexts, unready } = seenBy(own);
   const known = forOtherOwners(mendOf(fault, contexts, unready), fault.context, own?.ofOthers);
   const whole = enabledFirst(forgetIfSilent(known, [fault.context], silent), notReady);
-  const mend = heldBack(enabledByForce(whole, contested), clusters, look);
+  const mend = heldBack(leftToWhoMay(enabledByForce(whole, contested), silent), clusters, look);
   // One that has a next step of its own has its cause, too.
   return isCheck || fault.hint !== undefined ? mend : causeFirst(fault.id, mend, [fault.context]);
 }

@@ -6,7 +6,7 @@ import { type Contexts, contextOf, thoseReady } from '../faults/fault-advice.ts'
 import { onceAddressed, unreadyIn } from '../faults/unready.ts';
 import { pairsOf } from '../pairs.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
-import { forgetIfSilent, type SilentContext } from '../peers/silent-peers.ts';
+import { forgetIfSilent, leftToWhoMay, type SilentContext } from '../peers/silent-peers.ts';
 import { heldBack } from '../runs-at-work.ts';
 import { isAlone, lookingAgain, mayBePeersOf, peerNameOf, type StatusReport } from './status.ts';
 
@@ -86,7 +86,7 @@ export function howToBegin(
   around: KnownAround = {},
 ): string | undefined {
   const next = beginning(report, reports, around);
-  return next && heldBack(next, reports, lookingAgain(reports));
+  return next && heldBack(leftToWhoMay(next, around.silent ?? []), reports, lookingAgain(reports));
 }
 
 function beginning(

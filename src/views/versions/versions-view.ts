@@ -34,7 +34,9 @@ export function versionsText({ client, clusters, ...report }: VersionReport, the
   const built = client.commit ? `commit ${client.commit.slice(0, SHORT_COMMIT)}, ` : '';
   return [
     `meshctl ${client.version} (${built}Node.js ${client.node})`,
-    ...(clusters && clusters.length > 0 ? ['', ...clusterLines(clusters, theme), '', ...verdict(report, theme)] : []),
+    ...(clusters && clusters.length > 0
+      ? ['', ...clusterLines(clusters, theme), ...makerLines(clusters, theme), '', ...verdict(report, theme)]
+      : []),
     ...unreachableLines(report.unreachable, theme),
   ].join('\n');
 }
@@ -58,6 +60,19 @@ function clusterLines(clusters: readonly ClusterVersions[], theme: Theme): strin
     ];
   });
   return tableLines([HEADINGS.map((text) => ({ text, style: theme.bold })), ...rows]);
+}
+
+/** Who makes Cilium and the clustermesh-apiserver: whose source a change of them belongs into. */
+function makerLines(clusters: readonly ClusterVersions[], theme: Theme): string[] {
+  const made = clusters.filter(({ madeBy }) => madeBy);
+  if (made.length === 0) return [];
+  const rows = made.map(({ context, madeBy: { cilium = '–', apiserver = '–' } = {}, unread }) => [
+    context,
+    cilium,
+    unread ? UNREAD : apiserver,
+  ]);
+  const headings = ['CONTEXT', 'CILIUM MADE BY', 'APISERVER MADE BY'];
+  return ['', ...tableLines([headings.map((text) => ({ text, style: theme.bold })), ...rows])];
 }
 
 /** `1.20.0`, or of several each with its pods, `1.20.0 (3)`. */

@@ -28,6 +28,8 @@ export interface ClusterVersions {
   etcd?: ProgramVersion | undefined;
   /** Absent without a clustermesh-apiserver. */
   kvstoremesh?: boolean | undefined;
+  /** Who makes them, for people, e.g. `Helm release cilium` or `meshctl`; absent where nothing tells. */
+  madeBy?: { cilium?: string; apiserver?: string } | undefined;
   /** What else may not be read, e.g. `Deployment kube-system/clustermesh-apiserver`; absent where all was. */
   unread?: readonly string[] | undefined;
 }
