@@ -12,6 +12,8 @@ const step = (cluster: string, action: StepAction) => ({
 });
 const parting = (name: string) => ({
   snapshot: snapshotOf({ context: name, ciliumConfig: { 'cluster-name': name, 'cluster-id': '1' } }),
+  undialled: [name === 'a' ? 'b' : 'a'],
+  unserved: [name === 'a' ? 'b' : 'a'],
 });
 const BOTH = [
   { from: 'a', to: 'b' },
@@ -61,4 +63,16 @@ it.each([
   expect(dials).toHaveLength(2);
   for (const one of ['a', 'b'])
     expect(dials.some((line) => line.includes(`• ${one} does not dial`))).toBe(told.includes(one));
+});
+
+it('of a cluster that forgets one peer, and has a name that another cluster forgets, only what it does itself is said', () => {
+  const a = { ...parting('a'), undialled: ['b', 'c'], unserved: ['b', 'c'] };
+  const b = { ...parting('b'), undialled: ['c'], unserved: ['c'] };
+  const parted = [...BOTH, { from: 'b', to: 'c' }];
+  const steps = ['a', 'b'].map((name) => step(name, 'update'));
+  const [, ofB] = whatStands({ partings: [a, b], parted, plan: { steps } });
+  expect(ofB).toMatchObject({ undialled: ['c'], unserved: [] });
+  const { ended, shutOut } = byWhoIsTold(parted, [a, b]);
+  expect(shutOut).toEqual([{ from: 'b', to: 'a' }]);
+  expect(ended).toHaveLength(2);
 });

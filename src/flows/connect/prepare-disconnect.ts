@@ -190,7 +190,7 @@ export function serversOf(dials: readonly EndingDial[]): ClusterSnapshot[] {
 }
 
 /** Reads others where that matters: only what lets in, and whose pods dial, is anybody else's, or a file that leads elsewhere. */
-async function readConcerned(
+export async function readConcerned(
   dials: readonly EndingDial[],
   readOthers: DisconnectOptions['readOthers'],
 ): Promise<readonly ClusterSnapshot[]> {

@@ -1,20 +1,28 @@
+import pLimit from 'p-limit';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { requireListOfUsers } from '../../mesh/connect/direction.ts';
 import { partingsOf, planDisconnect } from '../../mesh/connect/disconnect-plan.ts';
+import { notPeersAmong } from '../../mesh/connect/not-peers.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { knownPeers, ownUser } from '../../mesh/peers/peers.ts';
-import { mergeEffects } from '../../mesh/plan/peer-effects.ts';
 import { type EtcdUsers, readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { orWithout, whereAccessible } from '../where-it-succeeds.ts';
+import { invitationsEnding } from '../invitation/pending.ts';
+import { firstFailure, isInaccessible, orWithout, type Unanswered } from '../where-it-succeeds.ts';
 import {
   type DisconnectedCluster,
   type DisconnectOptions,
+  type EndingDial,
   type PreparedDisconnect,
   prepareDisconnect,
+  prepareParting,
+  readConcerned,
+  requireSettledNames,
+  serversOf,
 } from './prepare-disconnect.ts';
 import { readParting } from './read-parting.ts';
 
@@ -61,9 +69,9 @@ export interface ForgettingInSeveral extends ForgettingOptions {
 }
 
 /**
- * The same for several clusters, as one plan: each forgets the names that it knows. One that has such a name itself forgets nothing, and
- * is no part of it.
- * @returns with those that cannot be accessed as `spared`
+ * The same for several clusters, as one plan: each forgets those of the names that it knows, but its own. Of two that forget each other
+ * each is told by that.
+ * @returns `read`: all that were read, also those that forget no one; those that cannot be accessed are `spared`
  * @throws MeshctlError `NotFound` for a name that none of them knows
  */
 export async function prepareForgettingIn(
@@ -71,34 +79,31 @@ export async function prepareForgettingIn(
   targets: readonly Target[],
   peers: readonly string[],
   mode: ConnectionMode,
-  { readOthers, ignoreNotFound, ignoring, parallel, spare }: ForgettingInSeveral,
-): Promise<PreparedForgetting & { own: readonly ClusterSnapshot[] }> {
-  const silent = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
-  const quiet = { ...flow, progress: { ...flow.progress, start: () => silent } };
-  let read: Promise<ClusterSnapshot[]> | undefined;
-  const readAll = () => {
-    read ??= readParting(quiet, targets, parallel).then((all) =>
-      all.flatMap((one) => (one instanceof MeshctlError ? [] : [one])),
-    );
-    return read;
-  };
-  const prepare = (target: Target) =>
-    prepareForgetting(quiet, target, peers, mode, {
-      readOthers: async () => {
-        const [outside, all] = await Promise.all([readOthers(), readAll()]);
-        return [...outside, ...all.filter(({ context }) => context !== target.client.context)];
-      },
-      ignoreNotFound: true,
-      ignoring,
-    });
+  options: ForgettingInSeveral,
+): Promise<PreparedForgetting & { read: readonly ClusterSnapshot[] }> {
   const words = counted(targets.length, 'cluster');
-  const { done, failed } = await during(flow, { doing: `Reading ${words}`, done: `Read ${words}` }, () =>
-    whereAccessible(flow, targets, prepare, { parallel, least: spare ? 1 : targets.length }),
+  const { read, spared } = await during(flow, { doing: `Reading ${words}`, done: `Read ${words}` }, () =>
+    readAccessible(flow, targets, options),
   );
-  const isOwn = ({ partings }: PreparedForgetting) =>
-    partings.some(({ snapshot }) => peers.includes(clusterNameOf(snapshot)));
-  const forgetting = done.filter((one) => !isOwn(one));
-  const unknown = peers.filter((peer) => forgetting.every((one) => one.unknown.includes(peer)));
+  const members = read.map((snapshot) => ({ context: snapshot.context, snapshot, name: clusterNameOf(snapshot) }));
+  const { readOthers, ignoreNotFound, ignoring, parallel } = options;
+  const dials = await dialsEnding(members, peers, { mode, readOthers });
+  requireListOfUsers(serversOf(dials));
+  const others = [...(await readConcerned(dials, readOthers)), ...read];
+  requireSettledNames(dials, others);
+  const limit = pLimit(parallel);
+  const unknownTo = await Promise.all(
+    members.map(({ context, snapshot, name }) =>
+      limit(async () => {
+        const target = targets.find(({ client }) => client.context === context) as Target;
+        const named = peers.filter((peer) => peer !== name);
+        const readAll = async () => [...(await readOthers()), ...read.filter((one) => one !== snapshot)];
+        const ofIt = { readOthers: readAll, ignoreNotFound: true, ignoring };
+        return [name, ...(await unknownAmong(flow, target, snapshot, named, ofIt))];
+      }),
+    ),
+  );
+  const unknown = peers.filter((peer) => unknownTo.every((names) => names.includes(peer)));
   if (unknown.length > 0 && !ignoreNotFound) {
     const contexts = targets.map(({ client }) => client.context);
     const names = unknown.map((peer) => `"${peer}"`).join(', ');
@@ -107,17 +112,54 @@ export async function prepareForgettingIn(
       details: { contexts, unknown },
     });
   }
-  return {
-    targets: forgetting.flatMap((one) => one.targets),
-    partings: forgetting.flatMap(({ partings }) => partings),
-    parted: forgetting.flatMap(({ parted }) => parted),
-    plan: { steps: forgetting.flatMap(({ plan }) => plan.steps) },
-    effects: mergeEffects(forgetting.flatMap(({ effects }) => effects)),
-    warnings: [...new Set(forgetting.flatMap(({ warnings }) => warnings))],
-    spared: failed,
-    unknown,
-    own: done.filter(isOwn).flatMap(({ partings }) => partings.map(({ snapshot }) => snapshot)),
+  const forgetting = new Set(dials.flat().flatMap(({ snapshot }) => snapshot?.context ?? []));
+  const prepared = prepareParting(
+    targets.filter(({ client }) => forgetting.has(client.context)),
+    dials,
+    { others },
+  );
+  const warnings = [...prepared.warnings, ...(await invitationsEnding(flow, prepared))];
+  return { ...prepared, warnings, spared, unknown, read };
+}
+
+async function readAccessible(
+  flow: Flow,
+  targets: readonly Target[],
+  { parallel, spare }: ForgettingInSeveral,
+): Promise<{ read: ClusterSnapshot[]; spared: Unanswered[] }> {
+  const all = await readParting(flow, targets, parallel);
+  const read = all.flatMap((one) => (one instanceof MeshctlError ? [] : [one]));
+  const spared = targets.flatMap(({ client: { context } }, index) => {
+    const error = all[index];
+    return error instanceof MeshctlError ? [{ context, error }] : [];
+  });
+  const thrown = spare && read.length > 0 ? spared.find(({ error }) => !isInaccessible(error)) : spared[0];
+  if (thrown) throw firstFailure(flow, spared, thrown);
+  return { read, spared };
+}
+
+/** Who dials whom no more. Of two that forget each other's name one may be another cluster of the name: then no one is told. */
+async function dialsEnding(
+  members: readonly (DisconnectedCluster & { snapshot: ClusterSnapshot })[],
+  peers: readonly string[],
+  { mode, readOthers }: Pick<ForgettingOptions, 'readOthers'> & { mode: ConnectionMode },
+): Promise<EndingDial[]> {
+  const named = members.filter(({ name }) => peers.includes(name));
+  const read = members.map(({ snapshot }) => snapshot);
+  const all = named.length > 1 ? [...(await readOthers()), ...read] : read;
+  const atHand = (own: DisconnectedCluster, peer: string) => {
+    const alike = named.filter(
+      (one) => named.includes(own as typeof one) && one.name === peer && notPeersAmong([[own, one]], all).length === 0,
+    );
+    return alike.length === 1 ? alike[0] : undefined;
   };
+  const dials = members.flatMap((own) => {
+    const forgotten = peers.filter((peer) => peer !== own.name);
+    const others = forgotten.map((peer): DisconnectedCluster => atHand(own, peer) ?? { context: peer, name: peer });
+    return dialsOf<DisconnectedCluster>(mode === 'mesh' ? 'bidirectional' : mode, own, others);
+  });
+  // Of two at hand each has both ways.
+  return dials.filter(([from, to], index) => dials.findIndex((one) => one[0] === from && one[1] === to) === index);
 }
 
 const NOT_ASKED: EtcdUsers = { users: new Map(), unasked: [] };

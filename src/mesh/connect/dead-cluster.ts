@@ -103,14 +103,25 @@ export function namesAtPeer(
   others: readonly ClusterSnapshot[],
 ): string[] | undefined {
   const all = [snapshot, ...others];
-  const read = others.filter(
-    (other) =>
-      knownAs(other) === peer && isDialledAt(snapshot, peer, other) !== false && !mayBeAnother(snapshot, other, all),
-  );
+  const read = readAsPeer(peer, snapshot, others);
   if (read.length === 0) return isOfNobody(peer, snapshot, all) ? [] : undefined;
   // One that has another peer of the name goes on with that.
   const known = new Set(read.filter((other) => !isPeersNamesake(other, snapshot, all)).flatMap(knownPeers));
   return namesOf(snapshot).filter((name) => known.has(name));
+}
+
+/** The clusters that are a peer which is forgotten by its name, and do not only have it: it is not gone. @param others that were read */
+export function readAsPeer(
+  peer: string,
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[],
+): ClusterSnapshot[] {
+  return others.filter(
+    (other) =>
+      knownAs(other) === peer &&
+      isDialledAt(snapshot, peer, other) !== false &&
+      !mayBeAnother(snapshot, other, [snapshot, ...others]),
+  );
 }
 
 /**

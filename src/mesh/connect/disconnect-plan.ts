@@ -108,10 +108,13 @@ export function notingThatLeave(partings: readonly Parting[], uids: ReadonlyMap<
  */
 export function byWhoIsTold(
   dials: readonly NamedDial[],
-  partings: readonly Pick<Parting, 'snapshot'>[],
+  partings: readonly Pick<Parting, 'snapshot' | 'undialled'>[],
 ): { ended: NamedDial[]; shutOut: NamedDial[] } {
-  const told = new Set(partings.map(({ snapshot }) => clusterNameOf(snapshot)));
-  return { ended: dials.filter(({ from }) => told.has(from)), shutOut: dials.filter(({ from }) => !told.has(from)) };
+  const told = new Set(
+    partings.flatMap(({ snapshot, undialled }) => undialled.map((to) => JSON.stringify([clusterNameOf(snapshot), to]))),
+  );
+  const isTold = ({ from, to }: NamedDial) => told.has(JSON.stringify([from, to]));
+  return { ended: dials.filter(isTold), shutOut: dials.filter((dial) => !isTold(dial)) };
 }
 
 /**

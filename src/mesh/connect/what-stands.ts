@@ -21,18 +21,18 @@ export function whatStands({
   parted,
   plan,
 }: {
-  partings: readonly Pick<Parting, 'snapshot'>[];
+  partings: readonly Pick<Parting, 'snapshot' | 'undialled' | 'unserved'>[];
   parted: readonly { from: string; to: string }[];
   plan: Plan;
 }): WhatStands[] {
   const changed = new Map(changedObjects(plan.steps).map(({ context, objects }) => [context, objects]));
-  return partings.flatMap(({ snapshot }): WhatStands[] => {
+  return partings.flatMap(({ snapshot, ...own }): WhatStands[] => {
     const { context } = snapshot;
     const objects = changed.get(context);
     if (!objects) return [];
     const name = clusterNameOf(snapshot);
-    const undialled = parted.flatMap(({ from, to }) => (from === name ? [to] : []));
-    const unserved = parted.flatMap(({ from, to }) => (to === name ? [from] : []));
+    const undialled = parted.flatMap(({ from, to }) => (from === name && own.undialled.includes(to) ? [to] : []));
+    const unserved = parted.flatMap(({ from, to }) => (to === name && own.unserved.includes(from) ? [from] : []));
     return [{ context, undialled, unserved, objects }];
   });
 }

@@ -34,7 +34,7 @@ export const DISCONNECT = {
     {
       flags: '--peer <names>',
       description:
-        'names of clusters to forget, without any access to them, comma-separated or repeated; each cluster of --context or --all forgets them',
+        'names of clusters to forget, without any access to them, comma-separated or repeated; each cluster of --context or --all forgets them, but its own',
       parse: parseList,
       repeatable: 'lists',
       complete: 'peers',

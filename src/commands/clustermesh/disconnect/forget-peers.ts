@@ -9,7 +9,7 @@ import type { OtherClusters } from '../../../flows/services/read-lost-backends.t
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { unnamedContext, unnamedIn } from '../../../mesh/command-line.ts';
-import { calledOtherwise, forget, namesAtPeer } from '../../../mesh/connect/dead-cluster.ts';
+import { calledOtherwise, forget, namesAtPeer, readAsPeer } from '../../../mesh/connect/dead-cluster.ts';
 import { enumerated } from '../../../mesh/counted.ts';
 import { groupBy } from '../../../mesh/pairs.ts';
 import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
@@ -60,17 +60,25 @@ export async function forgetPeers(
   return withChosenClusters(context, { ...further, ...(names ? { context: names } : {}) }, async (targets, silent) => {
     const others = otherClustersOf(context, flags, targets);
     const options = { readOthers: others.read, ignoreNotFound, ignoring, parallel, spare: all };
-    const { own, ...prepared } = await prepareForgettingIn(context, targets, peers, mode, options);
+    const { read, ...prepared } = await prepareForgettingIn(context, targets, peers, mode, options);
     sayLeftOut(context, prepared.spared);
-    for (const { snapshot } of prepared.partings) {
+    for (const snapshot of read) {
       const isKnown = prepared.plan.steps.some((step) => step.cluster === snapshot.context && isChange(step));
-      if (!isKnown) context.progress.info(`context "${snapshot.context}": knows no ${peers.join(', ')}`);
+      if (!isKnown) context.progress.info(`context "${snapshot.context}": ${whyNothing(snapshot, peers)}`);
     }
-    const plan = await withUntold(context, flags, prepared, async () => [...(await others.read()), ...own]);
+    const plan = await withUntold(context, flags, prepared, async () => [...(await others.read()), ...read]);
     // Whoever is called like the peer is the one that is gone.
     const missing = silent.filter((one) => !peers.includes(one.context));
     return withUnanswered(await carryOut(plan, others), [...missing, ...prepared.spared]);
   });
+}
+
+/** Why a cluster that was read forgets no one. */
+function whyNothing(snapshot: ClusterSnapshot, peers: readonly string[]): string {
+  const others = peers.filter((peer) => peer !== clusterNameOf(snapshot));
+  return others.length > 0
+    ? `knows no ${others.join(', ')}`
+    : `is ${clusterNameOf(snapshot)} itself, and forgets no one`;
 }
 
 /** A plan with what the peers that are forgotten are not told. */
@@ -102,13 +110,16 @@ async function untoldNotes(
   const read = await Promise.all(
     partings.map(async (one) => {
       const target = targets.find(({ client }) => client.context === one.snapshot.context);
-      return { ...one, snapshot: target ? await toldApart(target.client, one.snapshot, others) : one.snapshot };
+      const unserved = one.unserved.filter((peer) => !one.partners.some((partner) => knownAs(partner) === peer));
+      const beside = others.filter((other) => other.context !== one.snapshot.context);
+      const snapshot = target ? await toldApart(target.client, one.snapshot, beside) : one.snapshot;
+      return { snapshot, unserved, beside };
     }),
   );
-  const astray = read.flatMap(({ snapshot, unserved }) =>
-    unserved.filter((peer) => others.some((other) => knownAs(other) === peer && mayBeAnother(snapshot, other, others))),
+  const astray = read.flatMap(({ snapshot, unserved, beside }) =>
+    unserved.filter((peer) => beside.some((other) => knownAs(other) === peer && mayBeAnother(snapshot, other, beside))),
   );
-  const untold = read.flatMap(({ snapshot, unserved }) => untoldBy(snapshot, unserved, others));
+  const untold = read.flatMap(({ snapshot, unserved, beside }) => untoldBy(snapshot, unserved, beside));
   // Of several clusters that one of them goes on dialling it is said once.
   const alike = groupBy(untold, ({ peer, to, also, owners }) => JSON.stringify([peer, to, also, owners]));
   const notes = [...alike.values()].flatMap((same) =>
@@ -159,9 +170,12 @@ function untoldBy(
     // What has the name, and nothing of Cluster Mesh, may also be the peer, as it is since.
     const mayHaveLeft = others.some((other) => knownAs(other) === peer && isPeerByNameAlone(snapshot, other));
     const unless = mayHaveLeft ? 'it is gone or has left the mesh' : 'it is gone';
+    const [alive] = readAsPeer(peer, snapshot, others);
     const also = renamed
       ? `, which is called "${knownAs(renamed)}" by now, is not told, and`
-      : ` is not told, and unless ${unless} it`;
+      : alive
+        ? ` is there, in context "${alive.context}", is not told, and`
+        : ` is not told, and unless ${unless} it`;
     const owners = own === there ? undefined : own;
     return [{ peer, to, also, dialled: knownAs(snapshot), names, own, owners }];
   });
