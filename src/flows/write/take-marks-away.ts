@@ -3,7 +3,14 @@ import pLimit from 'p-limit';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { isAlive } from '../../mesh/hold.ts';
 import { applyLeaseRef } from '../../mesh/objects/names.ts';
-import { finishes, isOneRun, markedRuns, type WorkingRun, workingAnnotation } from '../../mesh/working-runs.ts';
+import {
+  disablesCluster,
+  finishes,
+  isOneRun,
+  markedRuns,
+  type WorkingRun,
+  workingAnnotation,
+} from '../../mesh/working-runs.ts';
 import type { Target } from '../flow.ts';
 import { hasEnded } from '../own-process.ts';
 import { deletedOr, leaveMark, MARKED_AT_A_TIME } from '../run-mark.ts';
@@ -48,8 +55,9 @@ export function isDead(one: WorkingRun, client: Target['client']): boolean {
 }
 
 /**
- * What such a run has marked where the one that finishes its work has nothing to do any more, as at peers that have parted. Where that
- * cannot be looked for, it is no failure.
+ * What a run that was disabling these clusters has marked where the one that finishes its work has nothing to do any more, as at peers that
+ * have parted. One that only parted them from another cluster, which it was disabling, is finished here alone: it may have left that one
+ * half done. Where that cannot be looked for, it is no failure.
  */
 export async function takeMarksAwayElsewhere(
   targets: readonly Target[],
@@ -58,7 +66,7 @@ export async function takeMarksAwayElsewhere(
 ): Promise<void> {
   const marks = targets.map(async (target) => {
     const live = await target.client.get(applyLeaseRef(target.namespace));
-    return markedRuns(live).filter(finishedRunsBy(run, target));
+    return markedRuns(live).filter(disablesCluster).filter(finishedRunsBy(run, target));
   });
   try {
     const finished = (await Promise.all(marks)).flat();
