@@ -7,6 +7,7 @@ import { type ConnectClusters, startConnectClusters } from '../support/connect-c
 import { connect, enable } from '../support/e2e-cli.ts';
 import { restartApiserver } from '../support/fault-parts.ts';
 import { untilHealthy } from '../support/open-look.ts';
+import { plainWords } from '../support/rebuilt-mesh.ts';
 import { clusterAt, eventually, refs } from '../support/sandbox-mesh.ts';
 
 /** KVStoreMesh holds on to a peer that it lost; one that is enabled anew holds on to none. */
@@ -174,6 +175,32 @@ it.each([
   ['waits for that', [], 'KVStoreMesh has dropped what it had of mesh-2'],
   ['says what is lost', ['--no-wait'], 'KVStoreMesh still holds what it had of mesh-2'],
 ])('a disconnect that takes hostAliases from the pods %s', async (_, more, says) => {
+  await reconnectingBeside();
+  const former = templateOf('mesh-1');
+  const atFirstLook = vi.fn(() => {
+    expect(templateOf('mesh-1')).toEqual(former);
+    for (const context of PAIR) restartApiserver(clusterAt(clusters, context));
+  });
+  const { exitCode, stderr } = await clusters.meshctl([...PARTING, ...more], { clock: hastyClock(atFirstLook) });
+  expect(stderr).toContain(`mesh-1: ${says}`);
+  expect(atFirstLook).toHaveBeenCalledTimes(more.length > 0 ? 0 : 1);
+  expect([exitCode, templateOf('mesh-1')]).toEqual([0, expect.not.objectContaining(former)]);
+});
+
+it('and no longer than the operator says, with a look at the context of who is still held', async () => {
+  await reconnectingBeside();
+  const clock = hastyClock();
+  const from = clock.ms();
+  const { exitCode, stderr } = await clusters.meshctl([...PARTING, '--wait-duration', '10s'], { clock });
+  expect(exitCode, stderr).toBe(0);
+  expect(plainWords(stderr)).toContain('no answer → meshctl clustermesh status --context mesh-1,mesh-2 --wait');
+  expect(clock.ms() - from).toBeLessThan(60_000);
+});
+
+const PARTING = ['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-3', '--yes'];
+
+/** mesh-1 dials mesh-3 by hostAliases of its pods, and was disconnected from mesh-2 and connected again a moment ago. */
+async function reconnectingBeside(): Promise<void> {
   clusters = await startConnectClusters(3, { ciliumVersion: '1.19.0', timings: { drainMs: HOUR_MS } });
   const { store } = clusterAt(clusters, 'mesh-3');
   store.update(refs.secret('cilium-ca'), ({ data }) => void delete (data as Record<string, string>)['ca.key']);
@@ -187,26 +214,7 @@ it.each([
   await eventually(connected, (nodes) => nodes === 1, 'mesh-2 is connected');
   await clusters.meshctl.ok(['clustermesh', 'disconnect', ...pair]);
   await clusters.meshctl.ok(['clustermesh', 'connect', ...pair]);
-  const former = templateOf('mesh-1');
-  const atFirstLook = vi.fn(() => {
-    expect(templateOf('mesh-1')).toEqual(former);
-    for (const context of PAIR) restartApiserver(clusterAt(clusters, context));
-  });
-  const argv = [
-    'clustermesh',
-    'disconnect',
-    '--context',
-    'mesh-1',
-    '--destination-context',
-    'mesh-3',
-    '--yes',
-    ...more,
-  ];
-  const { exitCode, stderr } = await clusters.meshctl(argv, { clock: hastyClock(atFirstLook) });
-  expect(stderr).toContain(`mesh-1: ${says}`);
-  expect(atFirstLook).toHaveBeenCalledTimes(more.length > 0 ? 0 : 1);
-  expect([exitCode, templateOf('mesh-1')]).toEqual([0, expect.not.objectContaining(former)]);
-});
+}
 
 it('and where that takes too long, enable says which requests fail until then', async () => {
   await reconnecting();

@@ -1,5 +1,5 @@
 import { parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
-import { entriesOfList } from '../../mesh/command-line.ts';
+import { entriesOfList, spanWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandSpec, OptionGroup, OptionSpec } from '../command-spec.ts';
 import { parseContext, parseContexts, parseCount, parseDuration, parseList, parseTimeLimit } from './option-values.ts';
@@ -92,6 +92,19 @@ export const waitDuration = (what: string, standard: string) =>
     also: ['--timeout'],
     description: `longest wait ${what}`,
     default: standard,
+    parse: parseDuration,
+    group: 'run',
+  }) as const satisfies OptionSpec;
+
+/** How long it is waited by default until clusters have parted. Milliseconds. */
+export const PARTING_WAIT_MS = 120_000;
+
+/** The same of commands that part clusters: what has to come to its end before pods are replaced has no limit unless one is given. */
+export const partingWait = (what: string) =>
+  ({
+    flags: '--wait-duration <duration>',
+    also: ['--timeout'],
+    description: `longest wait ${what}, by default ${spanWord(PARTING_WAIT_MS)}, and before pods are replaced, by default as long as it takes`,
     parse: parseDuration,
     group: 'run',
   }) as const satisfies OptionSpec;

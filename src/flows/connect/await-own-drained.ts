@@ -4,8 +4,9 @@ import { meshctlCommand } from '../../mesh/command-line.ts';
 import { firstOf } from '../../mesh/counted.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef, SYNCED_PREFIX } from '../../mesh/objects/names.ts';
-import { contextOfPeer } from '../../mesh/peers/concerned-peers.ts';
+import { clusterKnownAs, contextOfPeer } from '../../mesh/peers/concerned-peers.ts';
 import { configuredPeers, kvstoremeshDials } from '../../mesh/peers/peers.ts';
+import { inWordsWhereUnled } from '../../mesh/peers/peers-of-others.ts';
 import { replacesPods } from '../../mesh/peers/restarts/restart-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readyPods, untilSettled } from '../etcd/ask-etcd.ts';
@@ -24,6 +25,8 @@ interface OwnDrainedOptions {
   waitMs: number;
   /** Clusters that were read with it. */
   others?: readonly ClusterSnapshot[] | undefined;
+  /** Reads clusters that were not, of which a peer's context is to be named. */
+  readOthers?: (() => Promise<readonly ClusterSnapshot[]>) | undefined;
   /** Who is to be dialled; default: by the files that are there. */
   peers?: readonly string[] | undefined;
   /** Each time that it looks: throws where there is nothing to be waited for any more. */
@@ -41,7 +44,7 @@ export async function awaitOwnDrained(
   flow: Flow,
   target: Target,
   snapshot: ClusterSnapshot,
-  { waitMs, others = [], peers = configuredPeers(snapshot), look = async () => {} }: OwnDrainedOptions,
+  { waitMs, others = [], readOthers, peers = configuredPeers(snapshot), look = async () => {} }: OwnDrainedOptions,
 ): Promise<string[] | undefined> {
   if (peers.length === 0 || !kvstoremeshDials(snapshot)) return undefined;
   const held = await orWithout(flow, drainedPeers(flow, target, snapshot, peers), undefined);
@@ -67,8 +70,11 @@ export async function awaitOwnDrained(
   const says =
     `${context}: KVStoreMesh still holds what it had of ${firstOf(left)}, which new pods take up again at once: until the other side has ` +
     `dropped what it had of this cluster too, ${RETAKEN}, requests from here to pods there get no answer`;
-  const where = left.map((peer) => contextOfPeer(peer, others));
-  return [`${says} → ${meshctlCommand('clustermesh status', { context: [context, ...where] }, ['--wait'])}`];
+  const isRead = left.every((peer) => clusterKnownAs(peer, others));
+  const read = isRead || !readOthers ? others : [...others, ...(await readOthers())];
+  const where = left.map((peer) => contextOfPeer(peer, read));
+  const line = meshctlCommand('clustermesh status', { context: [context, ...where] }, ['--wait']);
+  return [readOthers ? inWordsWhereUnled(`${says} → ${line}`) : `${says} → ${line}`];
 }
 
 /**
@@ -85,12 +91,14 @@ export async function awaitWhereReplaced(
     steps,
     peersOf,
     look,
+    readOthers,
     waitMs = DRAINED_WITHIN_MS,
     parallel,
   }: {
     steps: readonly Step[];
     peersOf: (snapshot: ClusterSnapshot) => readonly string[];
     look?: (snapshot: ClusterSnapshot) => Promise<void>;
+    readOthers?: OwnDrainedOptions['readOthers'];
     waitMs?: number | undefined;
     parallel: number;
   },
@@ -99,7 +107,8 @@ export async function awaitWhereReplaced(
   const waits = snapshots.flatMap((snapshot) => {
     const target = targets.find(({ client }) => client.context === snapshot.context);
     if (!target || !replacesApiserver(snapshot, steps)) return [];
-    const options = { waitMs, others: snapshots, peers: peersOf(snapshot), look: look && (() => look(snapshot)) };
+    const own = { peers: peersOf(snapshot), look: look && (() => look(snapshot)) };
+    const options = { waitMs, others: snapshots, readOthers, ...own };
     return [limit(() => awaitOwnDrained(flow, target, snapshot, options))];
   });
   const held = (await Promise.all(waits)).flatMap((warnings) => (warnings ? [warnings] : []));

@@ -86,7 +86,7 @@ export async function disconnectClusters(
 async function awaitReplaceable(
   flow: Flow,
   { targets, partings, plan: { steps } }: PreparedDisconnect,
-  { parallel, waitMs, leaving = [] }: DisconnectOptions,
+  { parallel, waitMs, replacingMs, leaving = [], readOthers }: DisconnectOptions,
 ): Promise<readonly string[]> {
   // Of one that leaves the pods go anyway.
   const staying = partings.filter(({ snapshot }) => !leaving.includes(snapshot.context));
@@ -100,7 +100,8 @@ async function awaitReplaceable(
         const { undialled = [] } = partingOf(staying, snapshot.context) ?? {};
         return configuredPeers(snapshot).filter((peer) => !undialled.includes(peer));
       },
-      waitMs: waitMs === undefined ? 0 : undefined,
+      waitMs: waitMs === undefined ? 0 : replacingMs,
+      readOthers,
       parallel,
     },
   );

@@ -49,6 +49,8 @@ export interface DisconnectOptions {
   mend?: ((context: string) => string) | undefined;
   /** How long etcds may take to refuse the peers, and agents to forget them; absent: they are not asked. */
   waitMs?: number | undefined;
+  /** How long, where it waits, pods that are replaced may have before that to let go of former peers; absent: as long as it takes. */
+  replacingMs?: number | undefined;
   /** Contexts of clusters that leave the mesh by it: their etcds, which go, are not asked, nor is anything of them to be known. */
   leaving?: readonly string[] | undefined;
   /** Reads the clusters that it is not about: some may stand on what it takes away. Absent: they are not looked at. */

@@ -34,6 +34,8 @@ export interface DisableOptions {
   keepCertificates: boolean;
   /** For the pods to go; undefined: nothing is waited for. */
   waitMs: number | undefined;
+  /** As that of a disconnect. */
+  replacingMs?: number | undefined;
   /** Whether the command that this is a part of goes on with it when it is run again; default true. */
   resumes?: boolean;
   /** Hears that all is removed, before what goes by itself is waited for. */

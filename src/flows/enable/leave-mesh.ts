@@ -222,8 +222,8 @@ async function leaveAtWork(
   const onRemoved = () => {
     isRemoved = true;
   };
-  const { waitMs } = options;
-  const parting = { ...run, parallel: PARALLEL, waitMs, leaving: [context], onWritten };
+  const { waitMs, replacingMs } = options;
+  const parting = { ...run, parallel: PARALLEL, waitMs, replacingMs, leaving: [context], onWritten };
   try {
     const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, parting));
     const final = await disableCluster(flow, target, draft, {

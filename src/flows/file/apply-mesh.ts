@@ -174,6 +174,7 @@ async function carryOut(
       ...options,
       // Of a disconnect it is another flag.
       force: undefined,
+      replacingMs: options.waitMs,
       leaving: prune.leaving.map(({ target }) => target.client.context),
       onWritten: () => {
         options.state.isWritten = true;

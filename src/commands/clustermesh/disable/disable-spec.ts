@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../../command-spec.ts';
-import { CLUSTERS, DRY_RUN, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../../options/shared-options.ts';
+import { CLUSTERS, DRY_RUN, partingWait, RESULT_OR_PLAN_FORMAT, YES } from '../../options/shared-options.ts';
 
 export const DISABLE = {
   path: ['clustermesh', 'disable'],
@@ -34,7 +34,7 @@ export const DISABLE = {
       group: 'run',
       description: 'do not wait until agents have forgotten the peers, and objects and pods are gone',
     },
-    waitDuration('for agents to forget the peers, then for the pods to terminate', '2m'),
+    partingWait('for agents to forget the peers, then for the pods to terminate'),
     YES,
     DRY_RUN,
     RESULT_OR_PLAN_FORMAT,

@@ -42,6 +42,7 @@ import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { parseSwitch } from '../../options/option-values.ts';
+import { PARTING_WAIT_MS } from '../../options/shared-options.ts';
 import { confirmPlan, dryRunOf, planResult, refusalBy, refusalByRotation } from '../../plan-result.ts';
 import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { otherClustersOf, readerOfOthers } from '../../targets/other-clusters.ts';
@@ -56,7 +57,11 @@ import { requireLeftAlone, unableAmong } from './unable-clusters.ts';
 export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE>): Promise<CommandResult> {
   const flags: DisableFlags = { ...given, disconnect: parseSwitch(given.disconnect) };
   const { keepCertificates, wait, waitDuration } = flags;
-  const options: DisableOptions = { keepCertificates, waitMs: wait ? waitDuration : undefined };
+  const options: DisableOptions = {
+    keepCertificates,
+    waitMs: wait ? (waitDuration ?? PARTING_WAIT_MS) : undefined,
+    replacingMs: waitDuration,
+  };
   return withChosenClusters(context, flags, async (targets, silent) => {
     const draft = async (target: Target) => ({ target, draft: await draftDisable(context, target, options) });
     const least = flags.all ? 1 : targets.length;

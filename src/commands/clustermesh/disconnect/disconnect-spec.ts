@@ -1,7 +1,7 @@
 import type { CommandSpec } from '../../command-spec.ts';
 import { meshOptions } from '../../options/mesh-options.ts';
 import { parseList } from '../../options/option-values.ts';
-import { DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../../options/shared-options.ts';
+import { DRY_RUN, NO_ROLLBACK, partingWait, RESULT_OR_PLAN_FORMAT, YES } from '../../options/shared-options.ts';
 
 const [SOURCE, ...OTHERS] = meshOptions('only the source stops dialling, and the others go on');
 
@@ -56,7 +56,7 @@ export const DISCONNECT = {
       group: 'run',
       description: 'do not wait until the remote etcds refuse the peers and no agent reports them any more',
     },
-    waitDuration('for etcds and agents to drop the peers', '2m'),
+    partingWait('for etcds and agents to drop the peers'),
     NO_ROLLBACK,
     YES,
     DRY_RUN,

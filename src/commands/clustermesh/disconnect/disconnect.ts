@@ -23,6 +23,7 @@ import { agreedWords, peersData } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
+import { PARTING_WAIT_MS } from '../../options/shared-options.ts';
 import { confirmPlan, dryRunOf, planResult, refusalByRotation } from '../../plan-result.ts';
 import { sayLeftOut } from '../../targets/each-cluster.ts';
 import { withMesh } from '../../targets/mesh-targets.ts';
@@ -38,7 +39,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
     force,
     parallel,
     rollback,
-    waitMs: wait ? waitDuration : undefined,
+    waitMs: wait ? (waitDuration ?? PARTING_WAIT_MS) : undefined,
+    replacingMs: waitDuration,
     spare: flags.all,
   };
   const { peer } = flags;
@@ -96,7 +98,10 @@ async function carryOut(
   };
   const { flow, noted } = noting(context);
   await confirmPlan(flow, report, agreement);
-  const { steps, verified, letIn, ...outcome } = await disconnectClusters(flow, prepared, options);
+  const { steps, verified, letIn, ...outcome } = await disconnectClusters(flow, prepared, {
+    ...options,
+    readOthers: others.read,
+  });
   const look = meshctlCommand('clustermesh status', { context: prepared.targets.map(({ client }) => client.context) });
   const { seen, unlooked } = seenData(verified, flags.wait, look);
   for (const words of unlooked) context.progress.warn(words);

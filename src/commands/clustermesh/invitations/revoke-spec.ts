@@ -3,8 +3,8 @@ import {
   CONTEXT,
   DRY_RUN,
   NO_ROLLBACK,
+  partingWait,
   RESULT_OR_PLAN_FORMAT,
-  waitDuration,
   YES,
 } from '../../options/shared-options.ts';
 
@@ -27,7 +27,7 @@ export const INVITATIONS_REVOKE = {
   reachesClusters: true,
   options: [
     CONTEXT,
-    waitDuration('until etcd refuses a cluster that is shut out', '2m'),
+    partingWait('until etcd refuses a cluster that is shut out'),
     NO_ROLLBACK,
     YES,
     DRY_RUN,

@@ -12,6 +12,7 @@ import { agreedWords, peersData } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
+import { PARTING_WAIT_MS } from '../../options/shared-options.ts';
 import { confirmCuts, dryRunOf, planResult, refusalByRotation } from '../../plan-result.ts';
 import { otherClustersOf } from '../../targets/other-clusters.ts';
 import { withOneCluster } from '../../targets/several-clusters.ts';
@@ -51,7 +52,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
         command: 'invitations revoke',
         rollback: flags.rollback,
         mend: (name) => revokeCommand(name, id),
-        waitMs: prepared.partings.length > 0 ? flags.waitDuration : undefined,
+        waitMs: prepared.partings.length > 0 ? (flags.waitDuration ?? PARTING_WAIT_MS) : undefined,
+        replacingMs: flags.waitDuration,
       },
     );
     const warnings = [...new Set([...outcome.warnings, ...agreedWords(report), ...noted()])];
