@@ -1,6 +1,12 @@
 import { expect, it } from 'vitest';
-import { type DisconnectOfDead, nameOfDead, namesAtPeer, withWayOut } from '../../src/mesh/connect/dead-cluster.ts';
-import { MeshctlError } from '../../src/mesh/errors.ts';
+import {
+  type DisconnectOfDead,
+  isForgottenOne,
+  nameOfDead,
+  namesAtPeer,
+  withWayOut,
+} from '../../src/mesh/connect/dead-cluster.ts';
+import { type ErrorCode, MeshctlError } from '../../src/mesh/errors.ts';
 import { remoteUserName } from '../../src/mesh/peers/file/peer-config.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';
 
@@ -29,6 +35,17 @@ it.each<[dead: string, peers: string[], says: string, of?: Partial<DisconnectOfD
 ])('a destination %s that may be gone, beside peers %j, is forgotten by its name', (dead, peers, says, of) => {
   const { hint } = withWayOut(ERROR, dead, { ...OF_A, alive: knowing(...peers), ...of });
   expect(hint?.slice(-says.length)).toBe(says);
+});
+
+it.each<[what: string, context: string, code: ErrorCode, read: string[], is: boolean]>([
+  ['is', 'mesh-2', 'ClusterUnreachable', ['mesh-1'], true],
+  ['is, if its Cilium is gone,', 'mesh-2', 'CiliumMissing', ['mesh-1'], true],
+  ['of another name is not', 'two', 'ClusterUnreachable', ['mesh-1'], false],
+  ['that refuses is not', 'mesh-2', 'Forbidden', ['mesh-1'], false],
+  ['is not where that one answers by another context', 'mesh-2', 'ClusterUnreachable', ['mesh-1', 'mesh-2'], false],
+])('a silent context %s the peer that is forgotten', (_what, context, code, names, is) => {
+  const read = names.map((name) => snapshotOf({ ciliumConfig: { 'cluster-name': name, 'cluster-id': '2' } }));
+  expect(isForgottenOne({ context, error: new MeshctlError(code, 'no') }, ['mesh-2'], read)).toBe(is);
 });
 
 it('a context that does not answer is no peer but the one of its name: the only other one may be alive', () => {

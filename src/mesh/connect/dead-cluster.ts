@@ -15,6 +15,18 @@ export function maybeDead(error: MeshctlError): boolean {
   return isUnjudged(error) || error.code === 'CiliumMissing';
 }
 
+/**
+ * Whether a context that does not answer is taken for a cluster that is to be forgotten by its name: it is called like it, and no cluster
+ * that was read has that name. One that refuses is not gone.
+ */
+export function isForgottenOne(
+  { context, error }: { context: string; error: MeshctlError },
+  peers: readonly string[],
+  read: readonly ClusterSnapshot[],
+): boolean {
+  return peers.includes(context) && maybeDead(error) && !read.some((one) => knownAs(one) === context);
+}
+
 /** A disconnect of clusters of which some may be gone. */
 export interface DisconnectOfDead {
   /** The context of the cluster that parts from each other one; absent where every pair parts. */

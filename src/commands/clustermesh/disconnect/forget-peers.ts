@@ -9,7 +9,13 @@ import type { OtherClusters } from '../../../flows/services/read-lost-backends.t
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { unnamedContext, unnamedIn } from '../../../mesh/command-line.ts';
-import { calledOtherwise, forget, namesAtPeer, readAsPeer } from '../../../mesh/connect/dead-cluster.ts';
+import {
+  calledOtherwise,
+  forget,
+  isForgottenOne,
+  namesAtPeer,
+  readAsPeer,
+} from '../../../mesh/connect/dead-cluster.ts';
 import { enumerated } from '../../../mesh/counted.ts';
 import { groupBy } from '../../../mesh/pairs.ts';
 import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
@@ -67,8 +73,7 @@ export async function forgetPeers(
       if (!isKnown) context.progress.info(`context "${snapshot.context}": ${whyNothing(snapshot, peers)}`);
     }
     const plan = await withUntold(context, flags, prepared, async () => [...(await others.read()), ...read]);
-    // Whoever is called like the peer is the one that is gone.
-    const missing = silent.filter((one) => !peers.includes(one.context));
+    const missing = silent.filter((one) => !isForgottenOne(one, peers, read));
     return withUnanswered(await carryOut(plan, others), [...missing, ...prepared.spared]);
   });
 }
