@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import {
   type DisconnectOfDead,
+  forgetEach,
   isForgottenOne,
   nameOfDead,
   namesAtPeer,
@@ -19,6 +20,12 @@ const knowing = (...peers: string[]) => [
 const OF_A: Pick<DisconnectOfDead, 'source' | 'mode' | 'others'> = { source: 'a', mode: 'bidirectional', others: [] };
 const BY_NAME = 'forget it by its name';
 
+const BOTH: Partial<DisconnectOfDead> = {
+  source: undefined,
+  mode: 'mesh',
+  alive: ['a', 'b'].flatMap((context) => knowing('mesh-2').map((one) => ({ ...one, context }))),
+};
+
 it.each<[dead: string, peers: string[], says: string, of?: Partial<DisconnectOfDead>]>([
   ['mesh-2', ['mesh-2', 'mesh-3'], `if that cluster is gone for good, forget it: ${FORGET} mesh-2`],
   ['two', ['mesh-2'], `if that cluster is gone for good, ${BY_NAME}, if it is mesh-2: ${FORGET} mesh-2`],
@@ -30,6 +37,7 @@ it.each<[dead: string, peers: string[], says: string, of?: Partial<DisconnectOfD
   ],
   ['two', ['mesh-2'], `${FORGET} mesh-2 --connection-mode unicast`, { mode: 'unicast' }],
   ['two', ['mesh-2'], `${FORGET} mesh-2`, { source: undefined, mode: 'mesh' }],
+  ['two', ['mesh-2'], 'disconnect --context a,b --peer mesh-2', BOTH],
   ['mesh-2', ['mesh-2'], 'add --force: the others forget it', { source: undefined, mode: 'mesh' }],
   ['two', [], 'if that cluster is gone for good, nothing of it is left to take out'],
 ])('a destination %s that may be gone, beside peers %j, is forgotten by its name', (dead, peers, says, of) => {
@@ -93,4 +101,17 @@ it.each<[what: string, key: string, users: string[], around: string[], names: st
     ...{ context: 'c', ciliumConfig: { 'cluster-name': 'mesh-3', 'cluster-id': '3' }, remoteUsers: users(around) },
   });
   expect(namesAtPeer(key, snapshot, [other])).toEqual(names);
+});
+
+it('clusters that forget the same peers are told one command, and those that forget others one of their own', () => {
+  const all = [
+    { context: 'a', peers: ['x'] },
+    { context: 'b', peers: ['x', 'y'] },
+    { context: 'c', peers: [] },
+    { context: 'd', peers: ['x'] },
+  ];
+  expect(forgetEach(all, ['--yes'])).toEqual([
+    'meshctl clustermesh disconnect --context a,d --peer x --yes',
+    'meshctl clustermesh disconnect --context b --peer x,y --yes',
+  ]);
 });

@@ -101,7 +101,7 @@ it.each<[what: string, left: LeftBehind[], says: string[]]>([
     [left('a', dials('x'), dials('y')), left('b', dials('x'), dials('y'))],
     [
       '2 clusters still dial "a" and "b" and will report them as failing (x, y) → ' +
-        'meshctl clustermesh disconnect --context c-x --peer a,b && meshctl clustermesh disconnect --context c-y --peer a,b',
+        'meshctl clustermesh disconnect --context c-x,c-y --peer a,b',
     ],
   ],
   [

@@ -2,6 +2,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { contextList, meshctlCommand } from '../command-line.ts';
 import { capital, enumerated } from '../counted.ts';
 import { isUnjudged, MeshctlError } from '../errors.ts';
+import { groupBy } from '../pairs.ts';
 import { knownAs, namesOf } from '../peers/concerned-peers.ts';
 import type { ConnectionMode } from '../peers/connection-mode.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
@@ -87,9 +88,7 @@ function holdersOf(name: string, { source, mode, alive }: DisconnectOfDead): str
 }
 
 function forgetting(name: string, of: DisconnectOfDead): string {
-  return holdersOf(name, of)
-    .map((context) => forget(context, [name], of.mode === 'unicast' ? modeWords(of.mode) : []))
-    .join(' && ');
+  return forget(holdersOf(name, of), [name], of.mode === 'unicast' ? modeWords(of.mode) : []);
 }
 
 const modeWords = (mode: ConnectionMode): string[] => (mode === 'bidirectional' ? [] : ['--connection-mode', mode]);
@@ -194,4 +193,22 @@ export function forget(
   more: readonly string[] = [],
 ): string {
   return meshctlCommand('clustermesh disconnect', { context }, ['--peer', peers.join(','), ...more]);
+}
+
+/** The commands with which each of several clusters forgets its own peers: one for all that forget the same ones. */
+export function forgetEach(
+  all: readonly { context: string; peers: readonly string[] }[],
+  more: readonly string[] = [],
+): string[] {
+  const alike = groupBy(
+    all.filter(({ peers }) => peers.length > 0),
+    ({ peers }) => peers.join(','),
+  );
+  return [...alike.values()].map((same) =>
+    forget(
+      same.map(({ context }) => context),
+      same[0]?.peers ?? [],
+      more,
+    ),
+  );
 }

@@ -59,7 +59,7 @@ export function notPeersNotes(found: readonly NotPeer[]): string[] {
     if (!first) return [];
     const says = saysNotPeers(first, pairs);
     return first.isDoubtful
-      ? `${says}; nothing is disconnected between them → ${forgetEach(first, pairs)}`
+      ? `${says}; nothing is disconnected between them → ${forgetNamesake(first, pairs)}`
       : `${says}: nothing is disconnected between them`;
   });
 }
@@ -73,9 +73,12 @@ function saysNotPeers({ other, isDoubtful }: NotPeer, pairs: readonly NotPeer[])
   );
 }
 
-/** What has each of those that know a cluster of this name forget it. */
-function forgetEach({ other }: NotPeer, pairs: readonly NotPeer[]): string {
-  return pairs.map(({ knower }) => forget(knower.context, [knownAs(other)])).join(' && ');
+/** What has those that know a cluster of this name forget it. */
+function forgetNamesake({ other }: NotPeer, pairs: readonly NotPeer[]): string {
+  return forget(
+    pairs.map(({ knower }) => knower.context),
+    [knownAs(other)],
+  );
 }
 
 /**
@@ -91,7 +94,7 @@ export function requirePeers(found: readonly NotPeer[], others: readonly Cluster
   const alike = isDoubtful ? found.filter((one) => one.isDoubtful && one.other === other) : [first];
   throw new MeshctlError('Usage', saysNotPeers(first, alike), {
     hint: isDoubtful
-      ? `Name the context that leads to it; or if it is gone, or is this one, forget it: ${forgetEach(first, alike)}`
+      ? `Name the context that leads to it; or if it is gone, or is this one, forget it: ${forgetNamesake(first, alike)}`
       : wayToPart(first, others),
     details: { name: knownAs(other), contexts: [knower.context, other.context] },
   });

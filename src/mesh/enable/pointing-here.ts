@@ -1,4 +1,5 @@
-import { meshctlCommand, unnamedContext } from '../command-line.ts';
+import { unnamedContext } from '../command-line.ts';
+import { forget, forgetEach } from '../connect/dead-cluster.ts';
 import { capital, counted, enumerated } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy } from '../pairs.ts';
@@ -65,9 +66,9 @@ export function requireContextsFor(
   if (says.length === 0) return;
   const beyond = namesOf(leaving, (one) => one.beyond);
   const [them, they] = pronouns(beyond);
-  const forget = `if gone, forget ${them} first: ${[...forgetting(leaving), disconnect].join(' && ')}`;
+  const wayOn = `if gone, forget ${them} first: ${[...forgetting(leaving), disconnect].join(' && ')}`;
   throw new MeshctlError('Usage', says.join('; '), {
-    hint: `${reaching(leaving, them)}; or ${forget}${leave === undefined ? '' : `; or leave ${them} as ${they}: ${leave}`}`,
+    hint: `${reaching(leaving, them)}; or ${wayOn}${leave === undefined ? '' : `; or leave ${them} as ${they}: ${leave}`}`,
     details: { stillPointingHere: beyond },
   });
 }
@@ -118,10 +119,9 @@ function pronouns({ length }: readonly string[]): readonly [them: string, they: 
 
 /** What has clusters forget those that cannot be told: for these a run with --disconnect is refused no more. */
 function forgetting(leaving: readonly LeavingName[]): string[] {
-  return leaving.flatMap(({ context, beyond }) =>
-    beyond.length > 0
-      ? [meshctlCommand('clustermesh disconnect', { context }, ['--peer', beyond.join(','), '--yes'])]
-      : [],
+  return forgetEach(
+    leaving.map(({ context, beyond }) => ({ context, peers: beyond })),
+    ['--yes'],
   );
 }
 
@@ -167,25 +167,25 @@ function standingTogether(peers: readonly (readonly { peer: StandingPeer; cluste
   const [first = []] = peers;
   const names = first.map(({ cluster }) => `"${cluster.name}"`);
   const them = names.length > 1 ? 'them' : 'it';
-  const forget = peers.map((of) => {
-    const leaving = of.map(({ cluster }) => cluster.name).join(',');
-    return meshctlCommand('clustermesh disconnect', { context: of[0]?.peer.context }, ['--peer', leaving]);
-  });
+  const forgetting = forget(
+    peers.flatMap(([of]) => of?.peer.context ?? []),
+    first.map(({ cluster }) => cluster.name),
+  );
   const isOne = peers.length === 1;
   const who = isOne ? `"${first[0]?.peer.name}"` : counted(peers.length, 'cluster');
   const each = isOne ? '' : ` (${peers.map((of) => of[0]?.peer.name).join(', ')})`;
   const says = first[0]?.peer.dials
     ? `${who} still ${isOne ? 'dials' : 'dial'} ${enumerated(names)} and will report ${them} as failing${each}`
     : `${who} still ${isOne ? 'lets' : 'let'} ${enumerated(names)} in: anyone with ${names.length > 1 ? 'their' : 'its'} certificate${each}`;
-  return `${says} → ${forget.join(' && ')}`;
+  return `${says} → ${forgetting}`;
 }
 
 function unreadStanding(peer: StandingPeer, { context, name, ofOthers }: Omit<LeftBehind, 'standing'>): string {
   const where = peer.perhaps ?? unnamedContext(peer.name);
-  const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', name]);
+  const forgetting = forget(where, [name]);
   const doubt = peer.doubt === undefined ? '' : ` (${peer.doubt})`;
   const says = peer.dials
     ? `still dials "${name}", unless it is gone, and will report it as failing${doubt}`
     : `still lets "${name}" in: anyone with its certificate`;
-  return `"${peer.name}" ${says} → ${forOtherOwners(forget, context, ofOthers)}`;
+  return `"${peer.name}" ${says} → ${forOtherOwners(forgetting, context, ofOthers)}`;
 }

@@ -9,7 +9,7 @@ import { isSameKey } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
-import { forget } from '../connect/dead-cluster.ts';
+import { forgetEach } from '../connect/dead-cluster.ts';
 import { dials } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
 import { capital, enumerated } from '../counted.ts';
@@ -53,11 +53,12 @@ export function requireAllPeers(
   if (!first) return;
   // Each of them has to forget its own.
   const forgetting = (isGone: (peer: string) => boolean) =>
-    lacking.flatMap(({ member: { snapshot }, strangers }) => {
-      const gone = strangers.filter(isGone);
-      if (gone.length === 0) return [];
-      return [meshctlCommand('clustermesh disconnect', { context: snapshot.context }, ['--peer', gone.join(',')])];
-    });
+    forgetEach(
+      lacking.map(({ member: { snapshot }, strangers }) => ({
+        context: snapshot.context,
+        peers: strangers.filter(isGone),
+      })),
+    );
   const gone = forgetting(() => true).join(' && ');
   const strangers = [...new Set(lacking.flatMap((one) => one.strangers))];
   const unknown = strangers.filter((peer) => !contexts.has(peer));
@@ -86,7 +87,7 @@ export function requireAllPeers(
       const other = read.get(peer);
       return other !== undefined && dialsAnother(other, identity.name, snapshot, all);
     });
-    return astray.length > 0 ? [{ peers: astray, line: forget(snapshot.context, astray) }] : [];
+    return astray.length > 0 ? [{ context: snapshot.context, peers: astray }] : [];
   });
   const own = members.map((one) => one.snapshot.context);
   const rotate = (context: readonly string[]) =>
@@ -97,8 +98,7 @@ export function requireAllPeers(
       .filter((peer) => theirs.includes(peer) && !hasLeft(peer))
       .map((peer) => ({ context: snapshot.context, peer }));
   });
-  const part = ({ context, peer }: (typeof ofOthers)[number]) =>
-    meshctlCommand('clustermesh disconnect', { context }, ['--peer', peer]);
+  const part = forgetEach(ofOthers.map(({ context, peer }) => ({ context, peers: [peer] })));
   const invite = ({ context, peer }: (typeof ofOthers)[number]) =>
     meshctlCommand('clustermesh invite', { context }, ['--peer', peer]);
   const renewable = strangers.filter((peer) => !ofOthers.some((one) => one.peer === peer));
@@ -109,14 +109,14 @@ export function requireAllPeers(
   );
   const known = new Map([...[...read].map(([name, { context }]) => [name, context] as const), ...contexts]);
   const together = rotate([...own, ...joining.map((peer) => contextOf(known, peer))]);
-  const anew = [...forgetting(hasLeft), ...ofOthers.map(part), together, ...ofOthers.map(invite)].join(' && ');
+  const anew = [...forgetting(hasLeft), ...part, together, ...ofOthers.map(invite)].join(' && ');
   throw new MeshctlError(
     'Usage',
     `${describeStrangers(first.member, first.strangers, contexts)}; a new CA cuts off peers left out`,
     {
       hint:
         dialElsewhere.length > 0
-          ? `${enumerated(dialElsewhere.flatMap(({ peers }) => peers))} dials another cluster of the name; have it forgotten here first: ${dialElsewhere.map(({ line }) => line).join(' && ')}`
+          ? `${enumerated(dialElsewhere.flatMap(({ peers }) => peers))} dials another cluster of the name; have it forgotten here first: ${forgetEach(dialElsewhere).join(' && ')}`
           : ofOthers.length > 0
             ? `The owner of ${[...new Set(ofOthers.map(({ peer }) => peer))].join(', ')} is another one, who has to be invited again, which cuts the connection meanwhile: ${anew}`
             : left.length > 0

@@ -1,4 +1,5 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { counted } from '../../mesh/counted.ts';
 import type { StraySender } from '../../mesh/services/silence.ts';
 import type { ClusterLoss, ServiceSurvival } from '../../mesh/services/survival.ts';
@@ -80,8 +81,10 @@ function silenceHint({ clusters }: Silence, straying: readonly Straying[]): stri
     const context = clusters.map((one) => one.context);
     return `${ttl}. What else ends it is told for one cluster: ${meshctlCommand('service failover', { context }, ['--without', silent])}`;
   }
-  const forget = clusters
-    .filter(({ cluster }) => straying.some((one) => one.cluster === cluster))
-    .map(({ context }) => meshctlCommand('clustermesh disconnect', { context }, ['--peer', silent]));
-  return `${ttl}. Once ${silent} is gone for good, this ends it: ${forget.join(' && ')}`;
+  const those = clusters.filter(({ cluster }) => straying.some((one) => one.cluster === cluster));
+  const forgetting = forget(
+    those.map(({ context }) => context),
+    [silent],
+  );
+  return `${ttl}. Once ${silent} is gone for good, this ends it: ${forgetting}`;
 }
