@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
-import { stillLetIn, tellsOfUser } from '../../src/mesh/connect/shut-out.ts';
+import { openConnections, stillLetIn, tellsOfUser } from '../../src/mesh/connect/shut-out.ts';
 import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { certificateFacts, NOW, secretObject, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
@@ -35,4 +35,18 @@ it.each([
   const snapshot = snapshotOf({ live: [secretObject('cilium-clustermesh', { 'mesh-2': file })], ...by });
   const warnings = stillLetIn({ snapshot, unserved: ['mesh-2'], partners: [] });
   expect(warnings).toEqual([expect.stringMatching(mends)]);
+});
+
+it.each([
+  [['a', 'b'], 4, /^context "a" refuses "x" once/],
+  [['a', 'b', 'c'], 2, /^contexts "a", "b", "c" refuse "x" once .* → to end it too: (kubectl --context \w .*){3}$/],
+])('what goes on at peers that are not told is said of %j once where many shut them out', (contexts, count, says) => {
+  const remoteUsers = [{ name: 'remote-x', role: 'remote' }];
+  const dials = contexts.map((context) => {
+    const own = { name: context, snapshot: snapshotOf({ context, remoteUsers }) };
+    return [{ name: 'x' }, own] as const;
+  });
+  const warnings = openConnections(dials);
+  expect(warnings).toHaveLength(count);
+  expect(warnings[0]).toMatch(says);
 });

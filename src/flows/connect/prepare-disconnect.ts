@@ -14,16 +14,13 @@ import {
   planDisconnect,
 } from '../../mesh/connect/disconnect-plan.ts';
 import { isOfNotPeers, notPeersAmong, notPeersNotes, requirePeers } from '../../mesh/connect/not-peers.ts';
-import { letInByName } from '../../mesh/connect/shut-out.ts';
+import { openConnections } from '../../mesh/connect/shut-out.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { APISERVER } from '../../mesh/objects/names.ts';
-import { restartWorkloads } from '../../mesh/objects/restart.ts';
-import { groupBy } from '../../mesh/pairs.ts';
 import { dialsOf } from '../../mesh/peers/connection-mode.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { isDoubtfulPeer } from '../../mesh/peers/namesakes.ts';
-import { configuredPeers, isLetIn, sharesLogin } from '../../mesh/peers/peers.ts';
+import { configuredPeers, sharesLogin } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
@@ -280,24 +277,4 @@ function unfinishedRotations(clusters: readonly DisconnectedCluster[]): string[]
   return [
     `a rotation of the CA is unfinished, and has to be finished in each cluster with the peers that it has left; to see how → ${look}`,
   ];
-}
-
-/**
- * Of peers that are only shut out, because they cannot be told to let go: etcd refuses a user that is gone at once, but
- * goes on with what an open connection watches, and takes their certificates again with the next user of their name.
- */
-function openConnections(dials: readonly [DisconnectedCluster, DisconnectedCluster][]): string[] {
-  const shutOut = dials.filter(
-    ([client, { snapshot }]) => !client.snapshot && snapshot !== undefined && isLetIn(snapshot, client.name),
-  );
-  return [...groupBy(shutOut, ([, server]) => server)].flatMap(([{ context, snapshot }, parted]) => {
-    const place = { context, namespace: snapshot?.namespace ?? '', objects: snapshot?.objects };
-    const restart = restartWorkloads(place, [`deployment/${APISERVER}`]);
-    const names = parted.map(([client]) => `"${client.name}"`).join(', ');
-    const again = snapshot ? [letInByName(snapshot, [...new Set(parted.map(([client]) => client.name))])] : [];
-    return [
-      `context "${context}" refuses ${names} once the user is gone from etcd, but a connection that is still open keeps receiving updates → to end it too: ${restart}`,
-      ...again,
-    ];
-  });
 }

@@ -5,10 +5,13 @@ import { acceptEachOther } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import { earliestOf, latestOf } from '../cluster-clocks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { APISERVER } from '../objects/names.ts';
+import { restartWorkloads } from '../objects/restart.ts';
+import { foldAlike, groupBy } from '../pairs.ts';
 import { dialsAnother } from '../peers/namesakes.ts';
 import { isLetIn, loginCertificate, logsInAsItself, peersOfSharedUser } from '../peers/peers.ts';
 import type { Direction } from './direction.ts';
-import type { Parting } from './disconnect-plan.ts';
+import type { Parting, PartingCluster } from './disconnect-plan.ts';
 
 /**
  * Whether an etcd tells by the certificate of a former peer that it has shut it out: one of its own, in time, and both take each
@@ -31,12 +34,42 @@ export function tellsOfUser(
 }
 
 /**
+ * Of peers that are only shut out, because they cannot be told to let go: etcd refuses a user that is gone at once, but goes on with what
+ * an open connection watches, and takes their certificates again with the next user of their name. As warnings: where many clusters shut
+ * out the same peers, they are named together.
+ * @param dials that end, as `[client, server]`
+ */
+export function openConnections(dials: readonly (readonly [PartingCluster, PartingCluster])[]): string[] {
+  const shutOut = dials.flatMap(([client, { snapshot }]) =>
+    !client.snapshot && snapshot && isLetIn(snapshot, client.name) ? [{ snapshot, name: client.name }] : [],
+  );
+  const parted = [...groupBy(shutOut, ({ snapshot }) => snapshot)].map(([snapshot, of]) => ({
+    snapshot,
+    names: [...new Set(of.map(({ name }) => name))],
+  }));
+  const alike = foldAlike(parted, ({ snapshot, names }) => JSON.stringify([names, snapshot.caBundle?.object]));
+  return alike.flatMap((same) => {
+    const servers = same.map(({ snapshot }) => snapshot);
+    const names = (same[0]?.names ?? []).map((name) => `"${name}"`).join(', ');
+    const restarts = servers.map((one) => restartWorkloads(one, [`deployment/${APISERVER}`]));
+    return [
+      `${contextsOf(servers)} ${servers.length === 1 ? 'refuses' : 'refuse'} ${names} once the user is gone from etcd, but a connection that is still open keeps receiving updates → to end it too: ${restarts.join(' && ')}`,
+      letInByName(servers, names),
+    ];
+  });
+}
+
+const contextsOf = (snapshots: readonly ClusterSnapshot[]) =>
+  `${snapshots.length === 1 ? 'context' : 'contexts'} ${snapshots.map(({ context }) => `"${context}"`).join(', ')}`;
+
+/**
  * What lets former peers in again that are not told to stop: etcd knows a user by its name alone, and their certificates stay valid.
+ * @param servers with the same CA bundle
  * @param names of those that are shut out by their users
  */
-export function letInByName({ context, caBundle }: ClusterSnapshot, names: readonly string[]): string {
-  const whose = names.map((name) => `"${name}"`).join(', ');
-  return `context "${context}" lets whoever has the certificate of the former ${whose} in again as soon as a cluster of that name is connected to it: ${newAuthorityOnly(caBundle)}`;
+function letInByName(servers: readonly ClusterSnapshot[], names: string): string {
+  const [letIn, to] = servers.length === 1 ? ['lets', 'it'] : ['let', 'them'];
+  return `${contextsOf(servers)} ${letIn} whoever has the certificate of the former ${names} in again as soon as a cluster of that name is connected to ${to}: ${newAuthorityOnly(servers[0]?.caBundle)}`;
 }
 
 /**
