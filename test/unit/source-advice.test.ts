@@ -97,7 +97,8 @@ const IN_NAMESPACE = {
   ...RELEASE,
   labels: { ...HELM_RELEASE.labels, 'helm.toolkit.fluxcd.io/namespace': 'flux-system' },
 };
-const RECONCILE = '`flux reconcile helmrelease cilium -n flux-system`';
+const FETCHED =
+  'which `flux reconcile kustomization NAME --with-source` fetches at once from the repository that has them';
 const KUSTOMIZATION = { labels: { 'kustomize.toolkit.fluxcd.io/name': 'mesh' } };
 const TRACKED = { annotations: { 'argocd.argoproj.io/tracking-id': 'a' } };
 
@@ -112,13 +113,7 @@ describe('what to edit where a tool has the peers from', () => {
   it.each<[string, string, Partial<ObjectMeta>, string]>([
     ['Helm', 'ConfigMap', RELEASE, `its values ${VALUES}`],
     ['Helm', 'Secret', RELEASE, `its values ${VALUES}`],
-    ['a HelmRelease of Flux', 'ConfigMap', HELM_RELEASE, `its spec.values ${VALUES}`],
-    [
-      'one that names its namespace',
-      'ConfigMap',
-      IN_NAMESPACE,
-      `its spec.values ${VALUES.replace(':', `, which ${RECONCILE} takes up at once:`)}`,
-    ],
+    ['a HelmRelease of Flux', 'ConfigMap', HELM_RELEASE, `its spec.values ${VALUES.replace(':', `, ${FETCHED}:`)}`],
     ['Argo CD', 'ConfigMap', TRACKED, `its values of the chart ${VALUES}`],
     [
       'a Kustomization of Flux',
@@ -146,12 +141,12 @@ describe('a HelmRelease of Flux, by the labels that its helm-controller puts on 
     object: { apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'clustermesh-apiserver' },
   });
 
-  it('is named with its namespace, its spec.values, and what takes them up', () => {
+  it('is named with its namespace, its spec.values, and what fetches them: no reconcile of the HelmRelease does', () => {
     expect(sourceEdits([step(live(IN_NAMESPACE))])).toBe(
-      `clustermesh.apiserver.service.type in the spec.values of Flux HelmRelease flux-system/cilium, which ${RECONCILE} takes up at once`,
+      `clustermesh.apiserver.service.type in the spec.values of Flux HelmRelease flux-system/cilium, ${FETCHED}`,
     );
     expect(sourceEdits([step(live(HELM_RELEASE))])).toBe(
-      'clustermesh.apiserver.service.type in the spec.values of Flux HelmRelease cilium',
+      `clustermesh.apiserver.service.type in the spec.values of Flux HelmRelease cilium, ${FETCHED}`,
     );
   });
 });
@@ -206,7 +201,7 @@ describe('what to edit where a tool has disputed fields from', () => {
     const take = 'or take the fields over: meshctl clustermesh enable --context one --force-conflicts';
     const set = `Set ${OF}service.type in`;
     expect(hintFor(RELEASE)).toBe(`${set} the values of Helm release cilium, let Helm do it with --via-helm, ${take}`);
-    expect(hintFor(HELM_RELEASE)).toBe(`${set} the spec.values of Flux HelmRelease cilium, ${take}`);
+    expect(hintFor(HELM_RELEASE)).toBe(`${set} the spec.values of Flux HelmRelease cilium, ${FETCHED}, ${take}`);
     // No value that --via-helm gives Helm makes it so.
     expect(hintFor(RELEASE, 'spec.sessionAffinity')).toBe(
       `Set ${OF}service.enableSessionAffinity in the values of Helm release cilium, ${take}`,

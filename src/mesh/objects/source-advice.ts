@@ -16,10 +16,14 @@ const VALUES_OF: Readonly<Partial<Record<ToolKind, string>>> = {
   'flux-helm': 'its spec.values',
 };
 
-/** What has a tool take up values at once that have been changed, as a clause; empty where that is not known (`flux reconcile` waits for it). */
-function takenUp(tool: Tool | undefined): string {
-  const { flux } = tool ?? {};
-  return flux === undefined ? '' : `, which \`flux reconcile ${flux}\` takes up at once`;
+/**
+ * What has a tool take up values at once that have been changed in a repository, as a clause; empty where that is not known. Flux's
+ * helm-controller takes up a HelmRelease that has changed by itself; `flux reconcile helmrelease --with-source` fetches its chart, not it.
+ */
+export function takenUp(tool: Tool | undefined): string {
+  return tool?.kind === 'flux-helm'
+    ? ', which `flux reconcile kustomization NAME --with-source` fetches at once from the repository that has them'
+    : '';
 }
 
 /** How a peer is named by values, and whether with what the chart cannot make by itself. */

@@ -5,6 +5,7 @@ import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { meshctlCommand } from '../../command-line.ts';
 import { MeshctlError } from '../../errors.ts';
 import { CA_SECRET } from '../../objects/names.ts';
+import { takenUp } from '../../objects/source-advice.ts';
 import { withoutNamesakes } from '../../peers/namesakes.ts';
 import { unfinishedRotations } from '../../rotation/unfinished-rotation.ts';
 import type { PeerMove } from '../effects/peer-move.ts';
@@ -74,7 +75,7 @@ export function requireOwnHelm(snapshot: ClusterSnapshot): void {
     ? 'there is no release that helm could upgrade'
     : 'what helm upgrades is taken back by it';
   throw new MeshctlError('Incompatible', `context "${context}": ${applier.says} applies Cilium's chart, so ${what}`, {
-    hint: `Put the values to those that it has${applier.flux === undefined ? '' : `, in its spec.values, and have them taken up (\`flux reconcile ${applier.flux}\`)`}: ${meshctlCommand('clustermesh helm-values', { context })}`,
+    hint: `Put the values to those that it has${applier.kind === 'flux-helm' ? ', in its spec.values' : ''}${takenUp(applier)}: ${meshctlCommand('clustermesh helm-values', { context })}`,
     details: { context },
   });
 }
