@@ -7,6 +7,7 @@ import {
   rendersUnseen,
 } from '../../src/mesh/enable/helm/chart-issuing.ts';
 import { handOverCommand, mayConflict } from '../../src/mesh/enable/helm/hand-over.ts';
+import { requireOwnHelm } from '../../src/mesh/enable/helm/safety.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';
 
@@ -20,6 +21,10 @@ const MARKS: Readonly<Record<string, Partial<KubeObject['metadata']>>> = {
   'Flux’s Helm': { labels: { 'helm.toolkit.fluxcd.io/name': 'cilium' } },
   Flux: { labels: { 'kustomize.toolkit.fluxcd.io/name': 'infra' } },
   'Argo CD': { annotations: { 'argocd.argoproj.io/tracking-id': 'cilium:x' } },
+  'Terraform’s Helm': {
+    annotations: { 'meta.helm.sh/release-name': 'cilium' },
+    managedFields: [{ manager: 'terraform-provider-helm_v3.0.2_x5', operation: 'Update' }],
+  },
   Terraform: { managedFields: [{ manager: 'Terraform', operation: 'Apply' }] },
   certgen: { managedFields: [{ manager: 'cilium-certgen', operation: 'Update' }] },
   'cert-manager': { annotations: { 'cert-manager.io/certificate-name': 'c' } },
@@ -49,6 +54,7 @@ describe('who issues by the chart', () => {
     ['helm', { [AGENTS]: 'Helm', [CA]: 'nobody' }],
     // Its controller asks the cluster.
     ['helm', { [AGENTS]: 'Flux’s Helm', [CA]: 'Flux’s Helm' }],
+    ['helm', { [AGENTS]: 'Terraform’s Helm', [CA]: 'Terraform’s Helm' }],
     // Helm deletes what it has made and makes no longer.
     ['helm', { [AGENTS]: 'Helm', [CA]: 'certgen', [SERVER]: 'Helm' }],
     ['certmanager', { [AGENTS]: 'Helm', [CA]: 'certgen', [SERVER]: 'cert-manager' }],
@@ -69,12 +75,19 @@ describe('who issues by the chart', () => {
     ['nobody', { applies: false, unseen: false }],
     ['Helm', { applies: false, unseen: false }],
     ['Flux’s Helm', { applies: true, unseen: false }],
+    ['Terraform’s Helm', { applies: true, unseen: false }],
     ['Argo CD', { applies: true, unseen: true }],
     ['Terraform', { applies: true, unseen: true }],
-  ])('whether %s applies the chart, and without asking the cluster', (maker, is) => {
-    const applier = chartApplier(cluster({ [AGENTS]: maker }));
-    expect({ applies: applier !== undefined, unseen: rendersUnseen(applier) }).toEqual(is);
-  });
+  ])(
+    'whether %s applies the chart, and without asking the cluster: then a helm upgrade by hand is refused',
+    (maker, is) => {
+      const applier = chartApplier(cluster({ [AGENTS]: maker }));
+      const refusing = expect(() => requireOwnHelm(cluster({ [AGENTS]: maker })));
+      if (is.applies) refusing.toThrow(/applies Cilium's chart, so /);
+      else refusing.not.toThrow();
+      expect({ applies: applier !== undefined, unseen: rendersUnseen(applier) }).toEqual(is);
+    },
+  );
 
   it('is said of what renders without the cluster, with what keeps the Secrets that it has made', () => {
     expect(issuingNotes(cluster({ [AGENTS]: 'Helm', [CA]: 'certgen' }))).toEqual([]);

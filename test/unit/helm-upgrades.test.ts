@@ -69,6 +69,13 @@ describe('an upgrade by Helm in the middle of a rotation', () => {
     );
   });
 
+  it('is told of one by Terraform, which upgrades what its helm_release has, as one by whoever applies that', () => {
+    const [note] = helmUpgradeNotes([cluster(HELM, 'terraform-provider-helm', 'helm')], () => 'LINE');
+    expect(note).toMatch(
+      /: Terraform helm_release cilium issues Secret .+: run no terraform apply that upgrades it until .+ after an upgrade, continue with → LINE$/,
+    );
+  });
+
   it('is not passed over by the words for where the rotation is', () => {
     const rotation = { stage: 'trusting', phase: 'trust', isProven: true } as const;
     expect(describeUnfinished({ ...rotation, trustsBoth: true })).toMatch(/successor are both trusted$/);

@@ -58,6 +58,14 @@ describe('foreignOwner', () => {
         annotations: { 'meta.helm.sh/release-name': 'cilium' },
       },
     ],
+    [
+      'Terraform helm_release cilium',
+      {
+        annotations: { 'meta.helm.sh/release-name': 'cilium' },
+        labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+        managedFields: [by('terraform-provider-helm_v3.0.2_x5')],
+      },
+    ],
     ['cilium-certgen', { managedFields: [by('cilium-certgen')] }],
     ['Flux apps', { labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }],
     ['Argo CD', { annotations: { 'argocd.argoproj.io/tracking-id': 'a' }, ...OURS }],
@@ -102,6 +110,18 @@ describe('foreignOwner', () => {
       expect(foreignOwner(object({ annotations, labels, ...metadata }))).toBe(owner);
     },
   );
+
+  it.each<[string, string[]]>([
+    ['Terraform helm_release cilium', ['terraform-provider-helm_v3.0.2_x5', 'helm']],
+    ['Terraform helm_release cilium', ['helm', 'terraform-provider-helm']],
+    ['Terraform helm_release cilium', ['terraform-provider-helm', 'meshctl', 'keda']],
+    ['Argo CD', ['terraform-provider-helm', 'argocd-controller']],
+    ['Terraform helm_release cilium', ['argocd-controller', 'terraform-provider-helm']],
+  ])('of a release is %s where these have written, one after the other: %j', (owner, managers) => {
+    const annotations = { 'meta.helm.sh/release-name': 'cilium' };
+    const managedFields = managers.map((manager, index) => at(manager, index));
+    expect(foreignOwner(object({ annotations, managedFields }))).toBe(owner);
+  });
 
   it('is nobody for what meshctl made, also where others have touched it', () => {
     const metadata = { ...OURS, managedFields: [by('keda'), by('meshctl')] };

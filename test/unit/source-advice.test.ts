@@ -100,6 +100,12 @@ const IN_NAMESPACE = {
 const FETCHED =
   'which `flux reconcile kustomization NAME --with-source` fetches at once from the repository that has them';
 const KUSTOMIZATION = { labels: { 'kustomize.toolkit.fluxcd.io/name': 'mesh' } };
+const BY_TERRAFORM = {
+  ...RELEASE,
+  managedFields: [
+    { manager: 'terraform-provider-helm_v3.0.2_x5', operation: 'Update' as const, fieldsV1: { 'f:data': {} } },
+  ],
+};
 const TRACKED = { annotations: { 'argocd.argoproj.io/tracking-id': 'a' } };
 
 const made = (kind: string, name: string, more: Partial<ObjectMeta>): KubeObject => ({
@@ -114,6 +120,7 @@ describe('what to edit where a tool has the peers from', () => {
     ['Helm', 'ConfigMap', RELEASE, `its values ${VALUES}`],
     ['Helm', 'Secret', RELEASE, `its values ${VALUES}`],
     ['a HelmRelease of Flux', 'ConfigMap', HELM_RELEASE, `its spec.values ${VALUES.replace(':', `, ${FETCHED}:`)}`],
+    ['Terraform’s helm_release', 'ConfigMap', BY_TERRAFORM, `its values ${VALUES}`],
     ['Argo CD', 'ConfigMap', TRACKED, `its values of the chart ${VALUES}`],
     [
       'a Kustomization of Flux',
@@ -202,6 +209,7 @@ describe('what to edit where a tool has disputed fields from', () => {
     const set = `Set ${OF}service.type in`;
     expect(hintFor(RELEASE)).toBe(`${set} the values of Helm release cilium, let Helm do it with --via-helm, ${take}`);
     expect(hintFor(HELM_RELEASE)).toBe(`${set} the spec.values of Flux HelmRelease cilium, ${FETCHED}, ${take}`);
+    expect(hintFor(BY_TERRAFORM)).toBe(`${set} the values of Terraform helm_release cilium, ${take}`);
     // No value that --via-helm gives Helm makes it so.
     expect(hintFor(RELEASE, 'spec.sessionAffinity')).toBe(
       `Set ${OF}service.enableSessionAffinity in the values of Helm release cilium, ${take}`,

@@ -36,8 +36,17 @@ export function foreignOwner(object: KubeObject | undefined): string | undefined
   return first && !ours ? (first.manager ?? 'another manager') : undefined;
 }
 
-/** Tools that make objects again and again from a source of their own. `flux-helm`: from a chart, by a HelmRelease. */
-export type ToolKind = 'helm' | 'flux-helm' | 'flux' | 'argo-cd' | 'terraform' | 'pulumi' | 'cert-manager' | 'certgen';
+/** Tools that make objects again and again from a source of their own. From a chart: `flux-helm` by a HelmRelease, `terraform-helm` by a helm_release. */
+export type ToolKind =
+  | 'helm'
+  | 'flux-helm'
+  | 'terraform-helm'
+  | 'flux'
+  | 'argo-cd'
+  | 'terraform'
+  | 'pulumi'
+  | 'cert-manager'
+  | 'certgen';
 
 /** The tool that makes an object. */
 export interface Tool {
@@ -55,7 +64,8 @@ export interface Tool {
 
 /** By which name each tool writes (managedFields): its own default, or what the API server takes from its user agent. */
 const WRITERS: readonly [manager: RegExp, tool: Tool][] = [
-  [/^(helm|terraform-provider-helm.*)$/, { kind: 'helm', says: 'Helm' }],
+  [/^helm$/, { kind: 'helm', says: 'Helm' }],
+  [/^terraform-provider-helm/, { kind: 'terraform-helm', says: 'Terraform' }],
   [/^argocd(-|$)/, { kind: 'argo-cd', says: 'Argo CD' }],
   [/^helm-controller$/, { kind: 'flux-helm', says: 'Flux' }],
   [/^kustomize-controller$/, { kind: 'flux', says: 'Flux' }],
@@ -101,6 +111,15 @@ function marksOf(object: KubeObject): Tool[] {
   const helmRelease = labels['helm.toolkit.fluxcd.io/name'];
   const inNamespace = labels['helm.toolkit.fluxcd.io/namespace'];
   const release = annotations[RELEASE_NAME];
+  // Terraform's provider has Helm install a helm_release, with Helm's own marks, and does not see what a helm upgrade by hand has changed of
+  // its values (hashicorp/terraform-provider-helm#1297): its next upgrade has its own again.
+  const isOfTerraform = toolsThatWrote(object).some(({ kind }) => kind === 'terraform-helm');
+  const ofRelease: Tool[] =
+    release === undefined
+      ? []
+      : isOfTerraform
+        ? [{ kind: 'terraform-helm', says: `Terraform helm_release ${release}`, name: release }]
+        : [{ kind: 'helm', says: `Helm release ${release}`, name: release }];
   const ofFlux: Tool = { kind: 'flux', says: `Flux ${kustomization}`, name: kustomization };
   const ofChart: Tool[] =
     helmRelease !== undefined
@@ -112,9 +131,7 @@ function marksOf(object: KubeObject): Tool[] {
                 flux: `helmrelease ${shellWord(helmRelease)} -n ${shellWord(inNamespace)}`,
               },
         ]
-      : release !== undefined
-        ? [{ kind: 'helm', says: `Helm release ${release}`, name: release }]
-        : [];
+      : ofRelease;
   return [
     ...(kustomization === undefined ? [] : [ofFlux]),
     ...(isTracked ? [{ kind: 'argo-cd', says: 'Argo CD' } as const] : []),

@@ -14,6 +14,7 @@ const VALUES_OF: Readonly<Partial<Record<ToolKind, string>>> = {
   helm: 'its values',
   'argo-cd': 'its values of the chart',
   'flux-helm': 'its spec.values',
+  'terraform-helm': 'its values',
 };
 
 /**
@@ -64,7 +65,13 @@ export function lastingPeers(
 }
 
 /** Tools that issue certificates, or have a chart issue them, and so end none by what they have in a source. */
-const ISSUERS: ReadonlySet<ToolKind> = new Set<ToolKind>(['helm', 'flux-helm', 'certgen', 'cert-manager']);
+const ISSUERS: ReadonlySet<ToolKind> = new Set<ToolKind>([
+  'helm',
+  'flux-helm',
+  'terraform-helm',
+  'certgen',
+  'cert-manager',
+]);
 
 /**
  * What to edit in the source of a server certificate that a tool makes, so that its next sync leaves the names that were added. As the

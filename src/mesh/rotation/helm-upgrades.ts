@@ -4,8 +4,8 @@ import { CA_SECRET, secretRef } from '../objects/names.ts';
 import { type ToolKind, toolOf } from '../objects/ownership.ts';
 import { ownerOfData } from './rotated-cluster.ts';
 
-/** Whoever upgrades the release: an operator, or Flux by itself. */
-const HELMS: readonly (ToolKind | undefined)[] = ['helm', 'flux-helm'];
+/** Whoever upgrades the release: an operator, also by Terraform, or Flux by itself. */
+const HELMS: readonly (ToolKind | undefined)[] = ['helm', 'flux-helm', 'terraform-helm'];
 
 /**
  * The certificates of a cluster that Helm issues: again at each upgrade, from Secret cilium-ca alone, and with no other CA beside
@@ -49,6 +49,7 @@ export function helmUpgradeNotes(
 /** Flux upgrades by itself, where its source changes, or to undo what somebody else has written (spec.driftDetection of a HelmRelease). */
 function spare(kind: ToolKind | undefined, flux: string | undefined): string {
   if (kind === 'helm') return 'run no helm upgrade there';
+  if (kind === 'terraform-helm') return 'run no terraform apply that upgrades it';
   if (flux === undefined) return 'suspend that HelmRelease';
   return `suspend it (\`flux suspend ${flux}\`, and \`flux resume ${flux}\` afterwards)`;
 }

@@ -104,7 +104,12 @@ function madeByHelm({ objects, namespace }: ClusterSnapshot, install: CiliumInst
   return refs.some((ref) => RENDERERS.has(toolOf(objects.get(keyOf(ref)))?.kind));
 }
 
-const RENDERERS: ReadonlySet<ToolKind | undefined> = new Set<ToolKind>(['helm', 'flux-helm', 'argo-cd']);
+const RENDERERS: ReadonlySet<ToolKind | undefined> = new Set<ToolKind>([
+  'helm',
+  'flux-helm',
+  'terraform-helm',
+  'argo-cd',
+]);
 
 /** Since 1.19 the chart makes the users only where it makes the peers. */
 function leavesUsersOut({ version }: CiliumInstall): boolean {
