@@ -2,10 +2,12 @@ import { concernsOf } from '../flows/file/concerns.ts';
 import { differencesOf } from '../flows/file/differences-of.ts';
 import { meshWarnings, prepareMesh } from '../flows/file/prepare-mesh.ts';
 import { alikeWarnings } from '../mesh/alike-warnings.ts';
+import { waysOutOfConflicts } from '../mesh/enable/plan-enable.ts';
 import { exitOf } from '../mesh/errors.ts';
 import { countDifferences } from '../mesh/file/differences.ts';
 import { agreementClauses } from '../mesh/plan/agreement.ts';
-import { type DiffReport, diffData, diffJunit, diffText } from '../views/file/diff-view.ts';
+import type { DiffReport } from '../views/file/diff-hints.ts';
+import { diffData, diffJunit, diffText } from '../views/file/diff-view.ts';
 import { printable } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 import type { DIFF } from './diff-spec.ts';
@@ -40,6 +42,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DIFF>):
       clusters: prepared.members.map(({ wanted: { name, context: at } }) => ({ name, context: at })),
       differences: differencesOf(prepared),
       agreement: printable(agreementClauses(concernsOf(prepared))),
+      disputed: printable(
+        prepared.drafts.flatMap(({ draft: { snapshot, plan } }) => {
+          const ends = waysOutOfConflicts(snapshot.context, plan.steps);
+          return ends === undefined ? [] : [{ context: snapshot.context, ends }];
+        }),
+      ),
       unreachable: printable(unreachableData(missing)),
     };
     const { differences, notInFile } = countDifferences(report.differences);

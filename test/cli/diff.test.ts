@@ -476,3 +476,35 @@ describe('diff', () => {
     });
   });
 });
+
+describe('diff of what others have set', () => {
+  it('ends with what apply is refused without, where others have set what it would change, and not with that apply', async () => {
+    const ref = refs.deployment('clustermesh-apiserver');
+    const set = (replicas: number) =>
+      store(0).update(
+        ref,
+        ({ spec, metadata }) => {
+          Object.assign(spec as object, { replicas });
+          metadata.annotations = { ...metadata.annotations, 'argocd.argoproj.io/tracking-id': 'cilium' };
+          metadata.labels = { ...metadata.labels, 'app.kubernetes.io/managed-by': 'Helm' };
+        },
+        'argocd-controller',
+      );
+    set(2);
+    const wanted: WrittenSpec = { ...BOTH, defaults: { enable: { replicas: 3 } } };
+    const path = await folder.write('disputed.yaml', meshText(wanted));
+    const told = await meshctl(['diff', '-f', path]);
+    const refused = await meshctl(['apply', '-f', path, '--yes']);
+    const piped = await diff(wanted);
+    const ends = 'Set clustermesh.apiserver.replicas in the values of the chart of Argo CD, or take the fields over:';
+    expect(told.stdout.replaceAll(/\s+/g, ' ')).toContain(`${ends} meshctl apply -f ${path} --force-conflicts mesh-1`);
+    expect(told.stdout).not.toContain('Apply it');
+    expect(refused).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('Set clustermesh.apiserver.replicas'),
+    });
+    expect(piped.stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'pipe the same document into apply (-f -) with --force-conflicts mesh-1',
+    );
+  });
+});

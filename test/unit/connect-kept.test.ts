@@ -196,10 +196,11 @@ describe('an object that a tool makes', () => {
     ]);
   });
 
-  it('is no matter where nothing is written into it', () => {
-    expect(
-      foreignHomeNotes([{ cluster: 'two', action: 'keep', object: refOf(users), changes: [], why: '', before: users }]),
-    ).toEqual([]);
+  it('is no matter where nothing is written into it, or marks that no source has', () => {
+    const step = { cluster: 'two', object: refOf(users), changes: [], why: '', before: users };
+    const marks = [{ path: 'metadata.annotations.meshctl.io/peer-mesh-1', to: '{}' }];
+    expect(foreignHomeNotes([{ ...step, action: 'keep' }])).toEqual([]);
+    expect(foreignHomeNotes([{ ...step, action: 'update', changes: marks }])).toEqual([]);
   });
 });
 

@@ -100,19 +100,25 @@ export function requireNoConflicts(
     'Conflict',
     `context "${context}": ${whose} fields that would have to change: ${disputed.map(({ words }) => words).join('; ')}`,
     {
-      hint: `${otherWay(context, steps, owners)}, or take the fields over: ${forcing}`,
+      hint: `${otherWay(context, steps)}, or take the fields over: ${forcing}`,
       details: { context, conflicts: steps.flatMap(({ conflicts = [] }) => conflicts) },
     },
   );
 }
 
-/** What else than --force-conflicts ends a conflict. */
-function otherWay(context: string, steps: readonly Step[], owners: readonly string[]): string {
+/** What else than --force-conflicts ends the conflicts that {@link requireNoConflicts} refuses; undefined where there are none. */
+export function waysOutOfConflicts(context: string, steps: readonly Step[]): string | undefined {
+  return steps.some(({ conflicts = [] }) => conflicts.length > 0) ? otherWay(context, steps) : undefined;
+}
+
+function otherWay(context: string, steps: readonly Step[]): string {
   const earlier = [...new Set(steps.flatMap(earlierSettings))];
   if (earlier.length > 0) return `Undo an earlier --set: ${unsetCommand(context, earlier)}`;
   const edits = sourceEdits(steps);
   const set = edits === undefined ? 'Change them where they are managed' : `Set ${edits}`;
-  const byHelm = owners.some((owner) => owner.startsWith('Helm')) && steps.every(isMadeByValues);
+  const isOfHelm = ({ before, conflicts = [] }: Step) =>
+    conflicts.some(({ manager }) => fieldOwner(before, manager).startsWith('Helm'));
+  const byHelm = steps.some(isOfHelm) && steps.every(isMadeByValues);
   return byHelm ? `${set}, let Helm do it with --via-helm` : set;
 }
 

@@ -142,7 +142,8 @@ function fate(before: KubeObject, isParted: boolean): string {
 export function foreignHomeNotes(steps: readonly Step[], parted?: ReadonlyMap<string, readonly string[]>): string[] {
   return steps.flatMap(({ cluster, action, object, before, changes, why, write }) => {
     const owner = hasData(before) ? ownerBySync(before) : toolOwner(before);
-    if (action === 'keep' || !before || owner === undefined) return [];
+    // No source has the marks, and a sync leaves what it does not have.
+    if (!changesMoreThanMarks({ action, changes }) || !before || owner === undefined) return [];
     const [made] = object.name === SERVER_CERT_SECRET && write?.method === 'issue' ? write.certificates : [];
     const lasting = made
       ? lastingNames({ context: cluster }, before, namesBeside(made.spec, object.namespace ?? ''))
