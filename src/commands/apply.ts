@@ -19,7 +19,7 @@ import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
 import { afterParting, countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
 import { halfLeft, isOfNoFile } from '../mesh/file/extra.ts';
 import { unservedHint } from '../mesh/file/made-elsewhere.ts';
-import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
+import { foreignObjectNotes, helmValuesAfterwards } from '../mesh/peers/foreign-homes.ts';
 import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
 import { forcingWords, requireForcedAmong } from '../mesh/plan/forcing.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';
@@ -235,7 +235,7 @@ async function reportOf(
       .filter(({ mend = '' }) => !ofMesh.some((words) => words.includes(mend)))
       .map((one) => `${one.context}: ${one.says} → ${unservedHint([one])}`),
     ...prune.warnings,
-    ...foreignObjectNotes(steps),
+    ...foreignObjectNotes(steps, helmValuesAfterwards),
     ...(flags.prune ? [] : staying(context, flags, prepared)),
   ];
   const named = await namingContexts(context, flags, [...new Set(warnings)], astray);

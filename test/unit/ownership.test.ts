@@ -250,7 +250,8 @@ describe('what Helm applies server-side', () => {
     operation: 'Apply' as const,
     fieldsV1: fields,
   });
-  const made = (...managedFields: ManagedFieldsEntry[]) => object({ annotations: RELEASE, managedFields });
+  const made = (...managedFields: ManagedFieldsEntry[]) =>
+    object({ name: 'clustermesh-apiserver', annotations: RELEASE, managedFields });
   const step = (before: KubeObject, more: object = {}) => ({
     cluster: 'a',
     action: 'update' as const,
@@ -267,9 +268,19 @@ describe('what Helm applies server-side', () => {
     expect(refusedUpgrades({ context: 'a' }, [step(made(helm)), step(made(helm))])).toEqual([{ cluster: 'a', says }]);
     expect(foreignObjectNotes([step(made(helm))])).toEqual([
       expect.stringMatching(
-        /applies Service n\/x server-side, and its next upgrade .* is refused .*enable --context a --via-helm$/,
+        /applies Service n\/clustermesh-apiserver server-side, and its next upgrade .* is refused .*enable --context a --via-helm$/,
       ),
     ]);
+  });
+
+  it('is of no matter to Helm’s values where it is a Service of somebody’s own, and not to those who only apply what meshctl printed', () => {
+    const notes = (one: KubeObject) => foreignObjectNotes([step(one, { changes: [{ path: 'spec.x', to: 1 }] })]);
+    expect(notes(object({ annotations: RELEASE, managedFields: [helm] }))).toEqual([
+      expect.stringMatching(/unless it has --force-conflicts → its source must say the same \(spec\.x of Service x\)$/),
+    ]);
+    const annotations = { 'argocd.argoproj.io/tracking-id': 'a' };
+    const secret = object({ ...OURS, annotations, managedFields: [ours({ 'f:data': { 'f:mesh-2': {} } })] });
+    expect(notes({ ...secret, kind: 'Secret' })).toEqual([]);
   });
 
   it.each<[string, ReturnType<typeof step>]>([

@@ -4,7 +4,7 @@ import { requireNoConflicts } from '../../src/mesh/enable/plan-enable.ts';
 import type { EnableSettings } from '../../src/mesh/enable/settings.ts';
 import { chartValueOf, isAmongHelmValues } from '../../src/mesh/objects/chart-values.ts';
 import { type KubeObject, type ObjectMeta, refOf } from '../../src/mesh/objects/kube-object.ts';
-import { lastingPeers, sourceEdits } from '../../src/mesh/objects/source-advice.ts';
+import { lastingFields, lastingPeers, sourceEdits } from '../../src/mesh/objects/source-advice.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
 import { snapshotOf } from '../support/snapshots.ts';
 
@@ -108,6 +108,8 @@ const BY_TERRAFORM = {
 };
 const TRACKED = { annotations: { 'argocd.argoproj.io/tracking-id': 'a' } };
 
+const PRINTED = { ...TRACKED, labels: { 'app.kubernetes.io/managed-by': 'meshctl' } };
+
 const made = (kind: string, name: string, more: Partial<ObjectMeta>): KubeObject => ({
   apiVersion: 'v1',
   kind,
@@ -137,6 +139,66 @@ describe('what to edit where a tool has the peers from', () => {
     ],
   ])('%s, a %s', (_who, kind, metadata, advice) => {
     expect(lastingPeers('one', made(kind, 'x', metadata), ['mesh-2'])).toBe(advice);
+  });
+});
+
+describe('what to edit where a run writes into what a tool makes', () => {
+  const REPLICAS = ['Deployment', APISERVER, 'spec.replicas'] as const;
+  const AFFINITY = ['Service', 'rebel-base', 'metadata.annotations.service.cilium.io/affinity'] as const;
+  const OWN = `its source must say the same (${AFFINITY[2]} of Service rebel-base)`;
+  const CERTIFICATE = ['Secret', 'clustermesh-apiserver-admin-cert', 'data.tls.crt'] as const;
+  it.each<[string, Partial<ObjectMeta>, readonly [kind: string, name: string, path: string], string[]]>([
+    ['Helm', RELEASE, REPLICAS, [`its values must say the same (${OF}replicas): LINE`]],
+    [
+      'Helm',
+      RELEASE,
+      ['Service', APISERVER, 'spec.sessionAffinity'],
+      [`its values must say the same (${OF}service.enableSessionAffinity, which helm-values leaves out)`],
+    ],
+    ['Helm', RELEASE, AFFINITY, [OWN]],
+    ['Terraform’s helm_release', BY_TERRAFORM, REPLICAS, [`its values must say the same (${OF}replicas): LINE`]],
+    [
+      'a HelmRelease of Flux',
+      IN_NAMESPACE,
+      REPLICAS,
+      [`its spec.values must say the same (${OF}replicas), ${FETCHED}: LINE`],
+    ],
+    ['Argo CD', TRACKED, REPLICAS, [`its values of the chart must say the same (${OF}replicas): LINE`]],
+    ['Argo CD', TRACKED, AFFINITY, [OWN]],
+    [
+      'Argo CD, of what meshctl has printed',
+      PRINTED,
+      REPLICAS,
+      [
+        expect.stringMatching(
+          /^what it applies must say the same \(spec\.replicas of Deployment \S+\): print it again by `meshctl clustermesh render`/,
+        ),
+      ],
+    ],
+    [
+      'a Kustomization of Flux',
+      KUSTOMIZATION,
+      REPLICAS,
+      [`its source must say the same (spec.replicas of Deployment ${APISERVER})`],
+    ],
+    [
+      'a Kustomization of Flux',
+      KUSTOMIZATION,
+      CERTIFICATE,
+      [`its source must leave the keys of Secret ${CERTIFICATE[1]} to meshctl`],
+    ],
+    [
+      'Terraform',
+      { managedFields: [{ manager: 'Terraform', operation: 'Apply' }] },
+      REPLICAS,
+      [`its source must say the same (spec.replicas of Deployment ${APISERVER})`],
+    ],
+    ['Pulumi', { managedFields: [{ manager: 'pulumi-kubernetes-1', operation: 'Apply' }] }, AFFINITY, [OWN]],
+    ['cert-manager', { annotations: { 'cert-manager.io/certificate-name': 'c' } }, CERTIFICATE, []],
+    ['certgen', { managedFields: [{ manager: 'cilium-certgen', operation: 'Update' }] }, CERTIFICATE, []],
+    ['an operator', {}, REPLICAS, []],
+  ])('%s: %j, %j', (_who, metadata, [kind, name, path], clauses) => {
+    expect(lastingFields([{ object: made(kind, name, metadata), paths: [path] }], ': LINE')).toEqual(clauses);
   });
 });
 
@@ -188,6 +250,11 @@ describe('what to edit where a tool has disputed fields from', () => {
       `${OF}service.type, ${OF}service.nodePort in the values of Helm release cilium`,
     ],
     ['what no value makes', disputed(RELEASE, 'spec.selector'), undefined],
+    [
+      'what meshctl has printed',
+      disputed(PRINTED, 'spec.replicas'),
+      `spec.replicas of Service ${APISERVER} in what Argo CD applies, which \`meshctl clustermesh render\` prints with the flags of enable`,
+    ],
     ['manifests', disputed(KUSTOMIZATION, 'spec.type'), `spec.type of Service ${APISERVER} in the source of Flux mesh`],
     ['an operator', disputed({}, 'spec.type'), undefined],
     ['nothing that is disputed', disputed(RELEASE), undefined],

@@ -155,7 +155,7 @@ export function toolOwner(object: KubeObject | undefined): string | undefined {
 export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** Tools that apply manifests as they are: what a manifest has never had, their sync leaves, server-side and client-side. */
-const APPLIERS: ReadonlySet<ToolKind> = new Set<ToolKind>(['argo-cd', 'flux']);
+export const APPLIERS: ReadonlySet<ToolKind> = new Set<ToolKind>(['argo-cd', 'flux']);
 
 /**
  * The tool whose next sync may change what a Secret or ConfigMap holds, in words. Undefined also for one that applies what meshctl

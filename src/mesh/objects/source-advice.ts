@@ -4,18 +4,40 @@ import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { groupBy } from '../pairs.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
-import { chartValueOf, serverNamesValue } from './chart-values.ts';
+import { chartValueOf, isAmongHelmValues, serverNamesValue } from './chart-values.ts';
 import { describeRef, type KubeObject, refOf } from './kube-object.ts';
-import { REMOTE_ROLE } from './names.ts';
-import { managersOfData, ownerBySync, type Tool, type ToolKind, toolOf } from './ownership.ts';
+import { APISERVER, REMOTE_ROLE } from './names.ts';
+import {
+  APPLIERS,
+  MANAGED_BY,
+  managersOfData,
+  managersOfField,
+  ownerBySync,
+  type Tool,
+  type ToolKind,
+  toolOf,
+} from './ownership.ts';
 
-/** Where the values of a chart are that a tool renders, for people; none for one that applies manifests. */
+/** Where the values of Cilium's chart are that a tool renders, for people; none for one that applies manifests. */
 const VALUES_OF: Readonly<Partial<Record<ToolKind, string>>> = {
   helm: 'its values',
   'argo-cd': 'its values of the chart',
   'flux-helm': 'its spec.values',
   'terraform-helm': 'its values',
 };
+
+/** Whether a tool applies an object that meshctl has printed (`render`), by its label: what meshctl has made itself, a chart may have come over. */
+export function isPrinted(object: KubeObject, { kind }: Tool): boolean {
+  if (!APPLIERS.has(kind) || object.metadata.labels?.[MANAGED_BY] !== FIELD_MANAGER) return false;
+  const setters = managersOfField(object, `metadata.labels.${MANAGED_BY}`);
+  return setters.length === 0 || setters.some((manager) => manager !== FIELD_MANAGER);
+}
+
+/** Where the values are by which a tool makes an object; undefined where it has it from manifests, or it is a Service of somebody's own. */
+function valuesOf(object: KubeObject, tool: Tool): string | undefined {
+  const isTheirOwn = object.kind === 'Service' && !object.metadata.name.startsWith(APISERVER);
+  return isTheirOwn || isPrinted(object, tool) ? undefined : VALUES_OF[tool.kind];
+}
 
 /**
  * What has a tool take up values at once that have been changed in a repository, as a clause; empty where that is not known. Flux's
@@ -43,7 +65,7 @@ export function lastingPeers(
   how: Named = 'with',
 ): string {
   const tool = toolOf(object);
-  const values = tool && VALUES_OF[tool.kind];
+  const values = tool && valuesOf(object, tool);
   const whom = peers.length > 0 ? peers.join(', ') : 'the peers';
   const must = how === 'without' ? 'must not' : 'must';
   if (values !== undefined) {
@@ -87,7 +109,7 @@ export function lastingNames(
 ): string | undefined {
   const tool = toolOf(object);
   if (!tool || (names.length === 0 && ISSUERS.has(tool.kind))) return undefined;
-  const values = tool.kind === 'certgen' ? "the values of Cilium's chart" : VALUES_OF[tool.kind];
+  const values = tool.kind === 'certgen' ? "the values of Cilium's chart" : valuesOf(object, tool);
   if (names.length > 0 && values !== undefined) {
     const fields = [
       ...(names.some((name) => !isIpAddress(name)) ? ['.extraDnsNames'] : []),
@@ -122,22 +144,83 @@ export function sourceEdits(steps: readonly Step[]): string | undefined {
   const edits = steps.flatMap(({ before, conflicts = [] }) => {
     const tool = toolOf(before);
     if (!before || !tool) return [];
-    return conflicts.flatMap(({ path }) => placeOf(tool, before, path).map((place) => ({ tool, place })));
+    const source = sourceOf(before, tool);
+    return conflicts.flatMap(({ path }) => placeOf(tool, before, path).map((place) => ({ source, place })));
   });
-  const clauses = [...groupBy(edits, ({ tool }) => tool.says)].map(([says, alike]) => {
-    const where = alike.flatMap(({ tool }) => VALUES_OF[tool.kind] ?? [])[0] ?? 'its source';
-    return `${[...new Set(alike.map(({ place }) => place))].join(', ')} in ${where.replace(/^its /, 'the ')} of ${says}${alike
-      .slice(0, 1)
-      .map(({ tool }) => takenUp(tool))
-      .join('')}`;
-  });
+  const clauses = [...groupBy(edits, ({ source }) => source)].map(
+    ([source, alike]) => `${[...new Set(alike.map(({ place }) => place))].join(', ')} in ${source}`,
+  );
   return clauses.length > 0 ? clauses.join('; ') : undefined;
+}
+
+/** Where a tool has an object from, for people. */
+function sourceOf(object: KubeObject, tool: Tool): string {
+  if (isPrinted(object, tool)) {
+    return `what ${tool.says} applies, which \`meshctl clustermesh render\` prints with the flags of enable`;
+  }
+  const where = valuesOf(object, tool) ?? 'its source';
+  return `${where.replace(/^its /, 'the ')} of ${tool.says}${takenUp(tool)}`;
 }
 
 /** The value of the chart, or the field itself where the tool applies manifests; none where no value makes it. */
 function placeOf(tool: Tool, object: KubeObject, path: string): string[] {
   const ref = { ...refOf(object), namespace: undefined };
-  if (VALUES_OF[tool.kind] === undefined) return [`${path} of ${describeRef(ref)}`];
+  if (valuesOf(object, tool) === undefined) return [`${path} of ${describeRef(ref)}`];
   const value = chartValueOf(ref, path);
   return value === undefined ? [] : [value];
+}
+
+/** What cert-manager and certgen issue hangs on no source. */
+const HANGS_ON_NOTHING: ReadonlySet<ToolKind> = new Set<ToolKind>(['cert-manager', 'certgen']);
+
+/** An object that a run writes, and fields of it, as in changes. */
+export interface WrittenFields {
+  object: KubeObject;
+  paths: readonly string[];
+}
+
+/**
+ * What the sources of objects must have, so that a tool's next sync leaves what a run writes into them: a clause for each kind of source, the
+ * one with a command last.
+ * @param helmValues the end of the clause that is about values of Cilium's chart: with what prints them
+ */
+export function lastingFields(written: readonly WrittenFields[], helmValues: string): string[] {
+  const made = written.flatMap(({ object, paths }) => {
+    const tool = toolOf(object);
+    if (!tool || HANGS_ON_NOTHING.has(tool.kind)) return [];
+    const fields = paths.map((path) => `${path} of ${describeRef({ ...refOf(object), namespace: undefined })}`);
+    return [{ object, tool, paths, fields, values: valuesOf(object, tool) }];
+  });
+  const isOfMeshctl = (one: (typeof made)[number]) => isPrinted(one.object, one.tool);
+  const fieldsOf = (some: typeof made) => [...new Set(some.flatMap(({ fields }) => fields))].join(', ');
+  const printed = made.filter(isOfMeshctl);
+  const manifests = made.filter((one) => !isOfMeshctl(one) && one.values === undefined);
+  const secrets = manifests.filter(({ object }) => object.kind === 'Secret');
+  const others = manifests.filter(({ object }) => object.kind !== 'Secret');
+  const ofChart = made.filter((one) => one.values !== undefined);
+  return [
+    ...(printed.length > 0
+      ? [
+          `what it applies must say the same (${fieldsOf(printed)}): print it again by \`meshctl clustermesh render\`, with the flags that it had and those of this run, and commit that`,
+        ]
+      : []),
+    ...(secrets.length > 0
+      ? [
+          `its source must leave the keys of ${secrets.map(({ object }) => `Secret ${object.metadata.name}`).join(', ')} to meshctl`,
+        ]
+      : []),
+    ...(others.length > 0 ? [`its source must say the same (${fieldsOf(others)})`] : []),
+    ...ofChart.slice(0, 1).map(({ tool, values = '' }) => {
+      const all = ofChart.flatMap(({ object, paths }) =>
+        paths.flatMap((path) => chartValueOf(refOf(object), path) ?? []),
+      );
+      const [said, leftOut] = [true, false].map((is) =>
+        [...new Set(all)].filter((one) => isAmongHelmValues(one) === is).join(', '),
+      );
+      const must = `${values} must say the same`;
+      if (leftOut && !said) return `${must} (${leftOut}, which helm-values leaves out)${takenUp(tool)}`;
+      const without = leftOut ? `; ${leftOut}, which helm-values leaves out` : '';
+      return `${must}${said ? ` (${said}${without})` : ''}${takenUp(tool)}${helmValues}`;
+    }),
+  ];
 }

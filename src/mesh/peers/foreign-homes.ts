@@ -3,13 +3,12 @@ import { versionOfAgents } from '../cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { changesMoreThanMarks } from '../enable/helm/refused-upgrades.ts';
-import { chartValueOf } from '../objects/chart-values.ts';
 import { isAppliedByHelm } from '../objects/helm-fields.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { configMapRef, meshHostname, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { managersOfKey, ownerBySync, toolOwner } from '../objects/ownership.ts';
 import { dataKeys, secretTexts } from '../objects/secret-data.ts';
-import { lastingNames, lastingPeers } from '../objects/source-advice.ts';
+import { lastingFields, lastingNames, lastingPeers } from '../objects/source-advice.ts';
 import { groupBy } from '../pairs.ts';
 import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { peerCertificateKeys, peerOfUser, peersIn } from './file/peer-config.ts';
@@ -160,33 +159,38 @@ export function foreignHomeNotes(steps: readonly Step[], parted?: ReadonlyMap<st
 /**
  * What to tell of other objects that a tool makes and whose fields are meshctl's all the same: one note for each owner. Fields
  * that are the tool's are conflicts, which are told by themselves.
+ * @param helmValues what prints the values of the chart as this run makes a cluster, as the end of a sentence
  */
-export function foreignObjectNotes(steps: readonly Step[]): string[] {
+export function foreignObjectNotes(steps: readonly Step[], helmValues = helmValuesNow): string[] {
   const written = steps.flatMap(({ cluster, action, before, changes, conflicts = [] }) => {
-    const owner = toolOwner(before);
+    const owner = hasData(before) ? ownerBySync(before) : toolOwner(before);
     if (!before || owner === undefined || conflicts.length > 0) return [];
     // No source has the marks, and a sync leaves what it does not have.
     if (!changesMoreThanMarks({ action, changes })) return [];
-    const values = changes.flatMap(({ path }) => chartValueOf(refOf(before), path) ?? []);
-    return [{ cluster, owner, object: describeRef(refOf(before)), values, isRefused: isAppliedByHelm(before) }];
+    const paths = changes.map(({ path }) => path);
+    return [{ cluster, owner, object: before, paths, isRefused: isAppliedByHelm(before) }];
   });
   const keyed = groupBy(written, ({ cluster, owner, isRefused }) => `${cluster} ${owner} ${isRefused}`);
   return [...keyed.values()].flatMap((alike) => {
     const [{ cluster, owner, isRefused } = { cluster: '', owner: '', isRefused: false }] = alike;
-    const objects = [...new Set(alike.map(({ object }) => object))].join(', ');
-    if (isRefused) {
-      const instead = meshctlCommand('clustermesh enable', { context: cluster }, ['--via-helm']);
-      return [
-        `context "${cluster}": ${owner} applies ${objects} server-side, and its next upgrade that makes them otherwise is refused for ` +
-          `conflicts with "meshctl", unless it has --force-conflicts → let Helm do it instead, by the same flags: ${instead}`,
-      ];
-    }
-    const says = `context "${cluster}": ${owner} makes ${objects}, and its next sync may undo this`;
-    // What cert-manager issues does not hang on values.
-    if (owner.startsWith('cert-manager')) return [says];
-    const values = [...new Set(alike.flatMap((one) => one.values))].join(', ');
-    return [
-      `${says} → its values must say the same${values ? ` (${values})` : ''}: ${meshctlCommand('clustermesh helm-values', { context: cluster })}`,
-    ];
+    const objects = [...new Set(alike.map(({ object }) => describeRef(refOf(object))))].join(', ');
+    const instead = meshctlCommand('clustermesh enable', { context: cluster }, ['--via-helm']);
+    const lasting = isRefused
+      ? lastingFields(alike, `, or let Helm do it instead, by the same flags: ${instead}`)
+      : lastingFields(alike, helmValues(cluster));
+    const says = isRefused
+      ? `${owner} applies ${objects} server-side, and its next upgrade that makes them otherwise is refused for conflicts with "meshctl", unless it has --force-conflicts`
+      : `${owner} makes ${objects}, and its next sync may undo this`;
+    return [`context "${cluster}": ${says}${lasting.length > 0 ? ` → ${lasting.join('; ')}` : ''}`];
   });
+}
+
+/** The values of the chart that make a cluster as it is. */
+function helmValuesNow(context: string): string {
+  return `: ${meshctlCommand('clustermesh helm-values', { context })}`;
+}
+
+/** Those of a cluster as a run makes it that has no flags for them: only then they say so. */
+export function helmValuesAfterwards(context: string): string {
+  return `, as this prints once the run is done${helmValuesNow(context)}`;
 }

@@ -35,6 +35,7 @@ import { broughtAuthority } from './brought-authority.ts';
 import { type EnableFlags, enableOptionsOf } from './enable-flags.ts';
 import { interruptedEnable, outcomeData, shownOutcome } from './enable-outcome.ts';
 import { checkHelmOptions, helmOptionsOf, helmPlanText, runViaHelm, unforcedWarnings } from './enable-via-helm.ts';
+import { valuesOfRun } from './values-of-run.ts';
 
 /** A cluster with its plan. */
 interface Planned {
@@ -100,7 +101,9 @@ async function carryOut(
     ...planned.flatMap(({ target: { client }, draft: { doubts, warnings: own } }) =>
       [...doubts, ...own].map((words) => `${client.context}: ${words}`),
     ),
-    ...(flags.viaHelm ? unforcedWarnings(planned, options, flags.helmRelease) : foreignObjectNotes(report.steps)),
+    ...(flags.viaHelm
+      ? unforcedWarnings(planned, options, flags.helmRelease)
+      : foreignObjectNotes(report.steps, valuesOfRun(context))),
   ];
   for (const warning of alikeWarnings(warnings)) context.progress.warn(warning);
   const { flow, noted } = noting(context);

@@ -6,6 +6,7 @@ import { kubectlCommand } from '../../command-line.ts';
 import { keyOf } from '../../objects/kube-object.ts';
 import { agentDaemonSetRef, CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../../objects/names.ts';
 import { type Tool, type ToolKind, toolOf } from '../../objects/ownership.ts';
+import { isPrinted } from '../../objects/source-advice.ts';
 
 type Objects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
 
@@ -17,8 +18,11 @@ export type IssuingMethod = 'helm' | 'cronJob' | 'certmanager';
  * brings, or has no release that could be upgraded. Undefined also where nothing tells.
  */
 export function chartApplier({ objects, namespace }: Objects): Tool | undefined {
-  const tool =
-    toolOf(objects.get(keyOf(agentDaemonSetRef(namespace)))) ?? toolOf(apiserverDeployment({ objects, namespace }));
+  const deployment = apiserverDeployment({ objects, namespace });
+  const serving = toolOf(deployment);
+  // What meshctl has printed is of no chart, whoever applies it.
+  const isOfChart = deployment && serving && !isPrinted(deployment, serving);
+  const tool = toolOf(objects.get(keyOf(agentDaemonSetRef(namespace)))) ?? (isOfChart ? serving : undefined);
   return tool?.kind === 'helm' ? undefined : tool;
 }
 
