@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect, enable } from '../support/e2e-cli.ts';
+import { meshText } from '../support/mesh-files.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 
 /** Argo CD makes an object of mesh-1, and puts it back at once when a run has changed it: no run says that it is done. */
@@ -55,7 +56,7 @@ function heal(ref: ObjectRef): void {
   });
 }
 
-const WRITERS: Record<string, { ref: ObjectRef; argv: string[]; first?: string[]; says: RegExp }> = {
+const WRITERS: Record<string, { ref: ObjectRef; argv: string[]; input?: string; first?: string[]; says: RegExp }> = {
   connect: {
     ref: users,
     argv: connect('mesh-1', 'mesh-2', '--yes', '--no-proof'),
@@ -64,6 +65,16 @@ const WRITERS: Record<string, { ref: ObjectRef; argv: string[]; first?: string[]
   enable: {
     ref: refs.deployment('clustermesh-apiserver'),
     argv: enable('mesh-1', '--replicas', '2', '--force-conflicts', '--yes'),
+    says: /has spec\.replicas as before: someone else has undone it meanwhile → Argo CD makes Deployment kube-system\/clustermesh-apiserver: set clustermesh\.apiserver\.replicas in/,
+  },
+  apply: {
+    ref: refs.deployment('clustermesh-apiserver'),
+    argv: ['apply', '-f', '-', '--force-conflicts', '--yes'],
+    input: meshText({
+      clusters: [{ name: 'mesh-1' }],
+      defaults: { enable: { replicas: 2 } },
+      topology: { type: 'mesh' },
+    }),
     says: /has spec\.replicas as before: someone else has undone it meanwhile → Argo CD makes Deployment kube-system\/clustermesh-apiserver: set clustermesh\.apiserver\.replicas in/,
   },
   'service global': {
@@ -77,13 +88,34 @@ const WRITERS: Record<string, { ref: ObjectRef; argv: string[]; first?: string[]
     argv: mesh('disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes', '--wait=false'),
     says: /user remote-mesh-2 in ConfigMap .*: someone else has put it there again meanwhile → Argo CD makes ConfigMap kube-system\/clustermesh-remote-users: its values .* must not name mesh-2/,
   },
+  disable: {
+    first: connect('mesh-1', 'mesh-2', '--yes'),
+    ref: users,
+    argv: mesh('disable', '--context', 'mesh-2', '--disconnect', '--yes'),
+    says: /someone has put the user remote-mesh-2 back .* → Argo CD makes that ConfigMap: its values .* must not name mesh-2/,
+  },
 };
 
-it.each(Object.entries(WRITERS))('%s', async (_what, { ref, argv, first, says }) => {
+it.each(Object.entries(WRITERS))('%s', async (_what, { ref, argv, input, first, says }) => {
   if (first) await clusters.meshctl.ok(first);
   heal(ref);
-  const { exitCode, stdout, stderr } = await clusters.meshctl(argv);
+  const { exitCode, stdout, stderr } = await clusters.meshctl(argv, input === undefined ? {} : { input });
   expect(exitCode, `${stdout}${stderr}`).toBe(1);
   expect(stderr.replaceAll(/\s+/g, ' ')).toMatch(says);
   expect(stdout).not.toContain('✅');
+});
+
+it('is told before, with the line of helm-values that has the flags of the run', async () => {
+  const { store } = found(clusters.clusters[0], 'mesh-1');
+  const ref = refs.service('clustermesh-apiserver');
+  store.update(
+    ref,
+    ({ metadata }) => Object.assign(metadata, { annotations: { 'meta.helm.sh/release-name': 'cilium' } }),
+    'helm',
+  );
+  const flags = ['--load-balancer-source-ranges', '10.0.0.0/8'];
+  const { stdout, stderr } = await clusters.meshctl(enable('mesh-1', ...flags, '--dry-run'));
+  expect(stderr.replaceAll(/\s+/g, ' '), stdout).toContain(
+    `(clustermesh.apiserver.service.loadBalancerSourceRanges; clustermesh.apiserver.service.enableSessionAffinity, which helm-values leaves out): meshctl clustermesh helm-values ${flags.join(' ')} --context mesh-1`,
+  );
 });

@@ -5,7 +5,8 @@ import { capital } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
 import { CA_SECRET } from '../../mesh/objects/names.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
+import { undoneAdvice } from '../../mesh/objects/undone-advice.ts';
+import { isChange, type Step } from '../../mesh/plan/plan.ts';
 import { askedServers, isAsked, unprovedAmong } from '../../mesh/rotation/asked-servers.ts';
 import { expiredIn } from '../../mesh/rotation/expiry.ts';
 import { finishedBy, hasWork, numberOfPhase, planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
@@ -125,7 +126,7 @@ async function carryOut(
     const phases = planRotation(rotationInput(flow, { members, scope }, options, successors));
     const phase = phases.find(hasWork);
     if (!phase) return;
-    if (round > MOST_ROUNDS) throw neverDone(members, flow.now());
+    if (round > MOST_ROUNDS) throw neverDone(members, phase.steps, flow.now());
     requireUnowned(phases, (contexts) => forcingCommand(prepared, options, contexts));
     const look = async (): Promise<Member[]> => {
       await held.requireHeld();
@@ -271,7 +272,7 @@ async function requireNoNewPeers(
   }
 }
 
-function neverDone(members: readonly Member[], now: Date): MeshctlError {
+function neverDone(members: readonly Member[], steps: readonly Step[], now: Date): MeshctlError {
   const contexts = members.map(({ snapshot }) => snapshot.context);
   const expired = expiredIn(members, now);
   if (expired.length > 0) {
@@ -281,7 +282,9 @@ function neverDone(members: readonly Member[], now: Date): MeshctlError {
     });
   }
   return new MeshctlError('Conflict', 'someone else keeps changing what was just written', {
-    hint: 'Find out who writes to the Secrets of the clustermesh-apiserver (Helm, GitOps, another meshctl).',
+    hint: undoneAdvice(
+      steps.filter(isChange).map(({ cluster, before }) => ({ context: cluster, says: '', live: before })),
+    ),
     details: { contexts, stop: true },
   });
 }
