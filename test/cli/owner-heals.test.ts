@@ -60,7 +60,7 @@ const WRITERS: Record<string, { ref: ObjectRef; argv: string[]; input?: string; 
   connect: {
     ref: users,
     argv: connect('mesh-1', 'mesh-2', '--yes', '--no-proof'),
-    says: /user remote-mesh-2 in ConfigMap .* meanwhile → Argo CD makes ConfigMap kube-system\/clustermesh-remote-users: its values .* must name mesh-2/,
+    says: /user remote-mesh-2 in ConfigMap .* meanwhile → Argo CD makes ConfigMap kube-system\/clustermesh-remote-users: its values .* must name mesh-2 .*helm-values --context mesh-1 --destination-context mesh-2/,
   },
   enable: {
     ref: refs.deployment('clustermesh-apiserver'),
@@ -95,6 +95,12 @@ const WRITERS: Record<string, { ref: ObjectRef; argv: string[]; input?: string; 
     says: /someone has put the user remote-mesh-2 back .* → Argo CD makes that ConfigMap: its values .* must not name mesh-2/,
   },
 };
+
+it('has values that name a peer before it is connected, where that is told', async () => {
+  const values = (...more: string[]) => clusters.meshctl.ok(mesh('helm-values', '--context', 'mesh-1', ...more));
+  expect((await values()).stdout).not.toContain('name: mesh-2');
+  expect((await values('--destination-context', 'mesh-2')).stdout).toMatch(/clusters:\n +- name: mesh-2\n/);
+});
 
 it.each(Object.entries(WRITERS))('%s', async (_what, { ref, argv, input, first, says }) => {
   if (first) await clusters.meshctl.ok(first);

@@ -196,6 +196,14 @@ describe('an object that a tool makes', () => {
     ]);
   });
 
+  it('is named with the context of a peer that is yet to be among the values, where one is known', () => {
+    const two = server({ live: [loadBalancerService('10.9.0.2'), users] });
+    const { steps } = planServe([planDirection(client(), two, { credentials: 'per-peer', now: NOW })], NOW);
+    expect(foreignHomeNotes(steps, undefined, new Map([['mesh-1', 'gke']]))).toEqual([
+      expect.stringMatching(/: meshctl clustermesh helm-values --context two --destination-context gke$/),
+    ]);
+  });
+
   it('is no matter where nothing is written into it, or marks that no source has', () => {
     const step = { cluster: 'two', object: refOf(users), changes: [], why: '', before: users };
     const marks = [{ path: 'metadata.annotations.meshctl.io/peer-mesh-1', to: '{}' }];

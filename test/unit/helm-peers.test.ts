@@ -18,7 +18,7 @@ interface Cluster {
   aliases?: { ip: string; hostnames: string[] }[];
 }
 
-function peersOf({ files, users = [], marks = {}, byHelm = false, aliases = [] }: Cluster) {
+function peersOf({ files, users = [], marks = {}, byHelm = false, aliases = [] }: Cluster, joining: string[] = []) {
   const release = byHelm ? { 'meta.helm.sh/release-name': 'cilium' } : {};
   const secrets = ['cilium-kvstoremesh', 'cilium-clustermesh'].map((name) => {
     const secret = secretObject(name, name === 'cilium-kvstoremesh' ? files : {});
@@ -32,7 +32,7 @@ function peersOf({ files, users = [], marks = {}, byHelm = false, aliases = [] }
   };
   const remoteUsers = users.map((peer) => ({ name: `remote-${peer}`, role: 'remote' }));
   const snapshot = snapshotOf({ live: [...secrets, deployment], remoteUsers });
-  return helmPeers(snapshot, { version: { major: 1, minor: 18, patch: 12, suffix: '' } } as never);
+  return helmPeers(snapshot, { version: { major: 1, minor: 18, patch: 12, suffix: '' } } as never, [], joining);
 }
 
 describe('peers as values of the chart', () => {
@@ -40,6 +40,13 @@ describe('peers as values of the chart', () => {
     const peers = peersOf({ files: { 'mesh-2': own('mesh-2') }, users: ['mesh-2', 'mesh-3'] });
     expect(peers).toMatchObject({ areMade: false, clusters: [{ name: 'mesh-2' }, { name: 'mesh-3' }] });
     expect(peers.notes).toEqual([expect.stringContaining('stay as meshctl connect wrote them')]);
+  });
+
+  it('names those that are to be connected yet, once, by name alone', () => {
+    const files = { 'mesh-2': own('mesh-2') };
+    const peers = peersOf({ files, users: ['mesh-2'] }, ['mesh-2', 'mesh-3']);
+    expect(peers.clusters).toEqual([{ name: 'mesh-2' }, { name: 'mesh-3' }]);
+    expect(peers.notes).toEqual([expect.stringMatching(/^mesh-2: their Secrets stay/)]);
   });
 
   it('names one whose user is lost, and lets nobody in who was chosen only to be dialled', () => {

@@ -138,7 +138,11 @@ function planDials({
     ...directions.flatMap(choiceNotes),
     ...unknownVersionNotes(directions),
     ...formerLetIn(directions, [...snapshots, ...others]),
-    ...foreignHomeNotes([...serve.steps, ...dial.steps]),
+    ...foreignHomeNotes(
+      [...serve.steps, ...dial.steps],
+      undefined,
+      new Map(members.map(({ identity, snapshot }) => [identity.name, snapshot.context])),
+    ),
   ]);
   return {
     members,

@@ -40,11 +40,12 @@ export interface HelmOptions {
   cwd: string;
 }
 
-/** The values for one cluster, from its plan. @param release as the operator named it */
+/** The values for one cluster, from its plan. @param release as the operator named it @param joining clusters that are to be connected yet */
 export function helmValuesOf(
   { snapshot, identity, install, settings, releasePeers }: EnableDraft,
   options: EnableOptions,
   release?: string,
+  joining?: readonly string[],
 ): HelmValues {
   return helmValues({
     snapshot,
@@ -55,6 +56,7 @@ export function helmValuesOf(
     serviceAddresses: serviceEndpoints(snapshot)?.hosts ?? [],
     release: releaseOf(snapshot, release),
     handed: releasePeers.map(({ name }) => name),
+    joining: joining?.filter((name) => name !== identity.name),
   });
 }
 

@@ -1,6 +1,6 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
 import type { CiliumVersion } from '../cilium/versions/versions.ts';
-import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { contextList, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { groupBy } from '../pairs.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
@@ -56,6 +56,7 @@ type Named = 'with' | 'with-credentials' | 'without';
  * What to edit in the source of an object that holds peers, so that a tool's next sync leaves them, or leaves them out: the
  * values of the chart, or its manifest. As the end of a sentence; ends with its command where there is one.
  * @param peers whom it must name; none: all of them
+ * @param joining contexts of those that are not among the cluster's peers yet, or not any more, for values that name them
  * @param how whether they shall be there; with credentials of their own, the chart would else write the certificate for all peers
  */
 export function lastingPeers(
@@ -63,6 +64,7 @@ export function lastingPeers(
   object: KubeObject,
   peers: readonly string[],
   how: Named = 'with',
+  joining: readonly string[] = [],
 ): string {
   const tool = toolOf(object);
   const values = tool && valuesOf(object, tool);
@@ -70,7 +72,7 @@ export function lastingPeers(
   const must = how === 'without' ? 'must not' : 'must';
   if (values !== undefined) {
     const own = how === 'with-credentials' ? ', with certificates and keys of their own as tls' : '';
-    return `${values} ${must} name ${whom} in clustermesh.config.clusters${own}${takenUp(tool)}: ${meshctlCommand('clustermesh helm-values', { context })}`;
+    return `${values} ${must} name ${whom} in clustermesh.config.clusters${own}${takenUp(tool)}: ${meshctlCommand('clustermesh helm-values', { context }, joining.length > 0 ? ['--destination-context', contextList(joining)] : [])}`;
   }
   const { namespace, name } = object.metadata;
   // Host aliases, of a client before Cilium 1.20.

@@ -1,3 +1,4 @@
+import { unnamedContext } from '../command-line.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { describeRef, type KubeObject, refOf } from './kube-object.ts';
 import { managersOfData, ownerBySync, toolOwner } from './ownership.ts';
@@ -32,7 +33,10 @@ function adviceOf({ context, live, peers, fields = [] }: Undone): string | undef
   const owner = peers ? ownerBySync(live) : toolOwner(live);
   if (owner === undefined) return undefined;
   const made = `${owner} makes ${describeRef(refOf(live))}`;
-  if (peers) return `${made}: ${lastingPeers(context, live, peers.names, peers.how)}`;
+  if (peers) {
+    const joining = peers.how === 'with' ? peers.names.map(unnamedContext) : [];
+    return `${made}: ${lastingPeers(context, live, peers.names, peers.how, joining)}`;
+  }
   if (fields.length === 0) return `${made}, and makes it again as long as its source has it`;
   const edits = sourceEdits([
     {

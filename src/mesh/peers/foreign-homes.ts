@@ -137,18 +137,25 @@ function fate(before: KubeObject, isParted: boolean): string {
 /**
  * What to tell of the steps that write into what a tool makes, with what its source must have.
  * @param parted of a plan that takes peers out: whom, by context
+ * @param contexts of the clusters of a plan that lets them in, by name
  */
-export function foreignHomeNotes(steps: readonly Step[], parted?: ReadonlyMap<string, readonly string[]>): string[] {
+export function foreignHomeNotes(
+  steps: readonly Step[],
+  parted?: ReadonlyMap<string, readonly string[]>,
+  contexts: ReadonlyMap<string, string> = new Map(),
+): string[] {
   return steps.flatMap(({ cluster, action, object, before, changes, why, write }) => {
     const owner = hasData(before) ? ownerBySync(before) : toolOwner(before);
     // No source has the marks, and a sync leaves what it does not have.
     if (!changesMoreThanMarks({ action, changes }) || !before || owner === undefined) return [];
     const [made] = object.name === SERVER_CERT_SECRET && write?.method === 'issue' ? write.certificates : [];
+    const peers = peersOfChanges(changes);
+    const joining = peers.flatMap((peer) => contexts.get(peer) ?? []);
     const lasting = made
       ? lastingNames({ context: cluster }, before, namesBeside(made.spec, object.namespace ?? ''))
       : parted
         ? lastingPeers(cluster, before, parted.get(cluster) ?? [], 'without')
-        : lastingPeers(cluster, before, peersOfChanges(changes), howNamed(changes));
+        : lastingPeers(cluster, before, peers, howNamed(changes), joining);
     if (lasting === undefined) return [];
     return [
       `context "${cluster}": ${describeRef(refOf(before))} is made by ${owner}, ${fate(before, parted !== undefined)} (${why.split(';')[0]}) → ${lasting}`,

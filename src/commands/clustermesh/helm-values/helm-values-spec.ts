@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../../command-spec.ts';
 import { apiserverOptions, KEPT_DEFAULTS } from '../../options/apiserver-options.ts';
+import { parseContexts } from '../../options/option-values.ts';
 import { CLUSTERS } from '../../options/shared-options.ts';
 
 export const HELM_VALUES = {
@@ -16,10 +17,24 @@ export const HELM_VALUES = {
       --kube-context gke --reuse-values --values -`,
       what: 'let Helm apply them; without --version it would upgrade Cilium too',
     },
+    {
+      line: 'meshctl clustermesh helm-values --context gke --destination-context eks',
+      what: 'values for a repository that name eks, before it is connected',
+    },
   ],
   reachesClusters: true,
   options: [
     ...CLUSTERS,
+    {
+      flags: '--destination-context <contexts>',
+      group: 'clusters',
+      description:
+        'kubeconfig contexts of clusters that are to be connected yet, whom the values name among the peers; comma-separated ' +
+        'or repeated; * and ? match several',
+      parse: parseContexts,
+      complete: 'contexts',
+      repeatable: 'lists',
+    },
     ...apiserverOptions(KEPT_DEFAULTS),
     {
       flags: '--cilium-version <version>',

@@ -26,21 +26,23 @@ export interface HelmPeers {
  * be a value; it would delete its own with `enabled: false`. Each cluster that is named gets a user: until 1.18 always, since
  * then only with the Secrets (its users-configmap.yaml).
  * @param handed peers whose certificates Helm is handed beside these values
+ * @param joining clusters that are to be connected yet: they are named too
  */
 export function helmPeers(
   snapshot: ClusterSnapshot,
   install: CiliumInstall,
   handed: readonly string[] = [],
+  joining: readonly string[] = [],
 ): HelmPeers {
   const dialled = configuredPeers(snapshot);
   const withOwn = dialled.filter((peer) => !sharesCertificate(snapshot, peer));
   const areMade = (dialled.length > 0 && withOwn.length === 0) || madeByHelm(snapshot, install);
   const usersAreMade = areMade || !leavesUsersOut(install);
-  const known = knownPeers(snapshot);
+  const known = [...new Set([...knownPeers(snapshot), ...joining])];
   const shutOut = known.filter((peer) => choicesFor(snapshot, peer).mode === 'unicast' && !isLetIn(snapshot, peer));
   if (!areMade) {
     const clusters = known.filter((peer) => !shutOut.includes(peer)).map((name) => ({ name }));
-    const kept = `${known.join(', ')}: their Secrets stay as meshctl connect wrote them (clustermesh.config.enabled: false)`;
+    const kept = `${knownPeers(snapshot).join(', ')}: their Secrets stay as meshctl connect wrote them (clustermesh.config.enabled: false)`;
     return { areMade, usersAreMade, clusters, notes: withOwn.length > 0 ? [kept] : [] };
   }
   const clusters = known.map((name) => ({ name, ...addressValues(snapshot, name) }));

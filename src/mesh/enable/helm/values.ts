@@ -40,6 +40,8 @@ export interface HelmInput {
   release: string;
   /** Peers whose certificates Helm is handed beside these values. */
   handed?: readonly string[] | undefined;
+  /** Clusters that are to be connected yet. */
+  joining?: readonly string[] | undefined;
 }
 
 /**
@@ -49,7 +51,7 @@ export interface HelmInput {
  */
 export function helmValues(input: HelmInput): HelmValues {
   const { snapshot, identity, install, settings } = input;
-  const peers = helmPeers(snapshot, install, input.handed);
+  const peers = helmPeers(snapshot, install, input.handed, input.joining);
   const makes = {
     users: peers.usersAreMade,
     peers: peers.areMade,
