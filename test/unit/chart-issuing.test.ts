@@ -89,6 +89,17 @@ describe('who issues by the chart', () => {
     },
   );
 
+  it('is not who applies what meshctl has printed', () => {
+    const deployment = (labels: Record<string, string>): KubeObject => ({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'clustermesh-apiserver', namespace: 'kube-system', ...MARKS['Argo CD'], labels },
+    });
+    expect(chartApplier(snapshotOf({ live: [deployment({})] }))?.kind).toBe('argo-cd');
+    const printed = deployment({ 'app.kubernetes.io/managed-by': 'meshctl' });
+    expect(chartApplier(snapshotOf({ live: [printed] }))).toBeUndefined();
+  });
+
   it('is said of what renders without the cluster, with what keeps the Secrets that it has made', () => {
     expect(issuingNotes(cluster({ [AGENTS]: 'Helm', [CA]: 'certgen' }))).toEqual([]);
     expect(issuingNotes(cluster({ [AGENTS]: 'Argo CD', [CA]: 'meshctl' }))).toEqual([
