@@ -14,6 +14,8 @@ export interface JournalEntry {
   before: KubeObject | undefined;
   /** What the API server stored, or undefined after a deletion; while the answer is unknown, what should be there. */
   after: KubeObject | undefined;
+  /** What should come of it by what was sent alone, without what an API server adds; absent for a deletion. */
+  meant?: KubeObject | undefined;
   /** False when the connection broke before the answer: the write may or may not have happened. */
   certain: boolean;
   /** What takes it back from the object as it is then; absent: field by field. */
@@ -225,7 +227,8 @@ async function record(
     await send(client, ref, write, options);
     return;
   }
-  const entry: JournalEntry = { ref, before, after: expectedAfter(before, write), certain: false, rollback };
+  const meant = expectedAfter(before, write);
+  const entry: JournalEntry = { ref, before, after: meant, meant, certain: false, rollback };
   const onSend = (): void => {
     if (!journal.entries.includes(entry)) journal.entries.push(entry);
   };

@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import { undoneFields } from '../../src/mesh/plan/undone.ts';
+import { type OwnWrite, undoneFields } from '../../src/mesh/plan/undone.ts';
 
 /** An object as it was, as a run has left it, as it is at the end, and what of that is to be told. */
 interface Case {
@@ -80,12 +81,71 @@ const object = (content: object) => {
 };
 
 it.each(Object.entries(CASES))('%s', (_what, { before, after, live, undone }) => {
-  expect(undoneFields(object(before), object(after), object(live))).toEqual(undone);
+  expect(undoneFields([{ before: object(before), after: object(after) }], object(live))).toEqual(undone);
 });
 
-it('what the API server sets beside a field of a run is not told with it', () => {
-  const managedFields = [{ manager: 'meshctl', operation: 'Apply', fieldsV1: { 'f:spec': { 'f:type': {} } } }];
-  const after = { metadata: { managedFields }, spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Cluster' } };
-  const was = { spec: { type: 'ClusterIP' } };
-  expect(undoneFields(object(was), object(after), object(was))).toEqual(['spec.type']);
+it('of an object that a run has made, what is not there any more counts', () => {
+  const write = { before: undefined, after: object(deployment(2, 'b')) };
+  expect(undoneFields([write], object(deployment(3, 'b')))).toEqual([]);
+  expect(undoneFields([write], object({ spec: { replicas: 2 } }))).toEqual([
+    'spec.template.spec.containers[apiserver].name',
+    'spec.template.spec.containers[apiserver].image',
+  ]);
+});
+
+describe('what the API server sets beside a field of a run', () => {
+  const meant = object({ spec: { type: 'LoadBalancer' } });
+  const after = object({ spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Cluster' } });
+
+  it('is not told with it', () => {
+    const was = object({ spec: { type: 'ClusterIP' } });
+    expect(undoneFields([{ before: was, after, meant }], was)).toEqual(['spec.type']);
+  });
+
+  it('nor is it where the run has made the object', () => {
+    const live = object({ spec: { type: 'ClusterIP' } });
+    expect(undoneFields([{ before: undefined, after, meant }], live)).toEqual([]);
+  });
+});
+
+describe('several writes of one object', () => {
+  const KEYS = ['a', 'b', 'c'];
+  type Data = Record<string, string>;
+  const content = (data: Data) => object({ data });
+  /** Of either hand: a key that is set, or taken out. */
+  const write = fc.record({
+    isOwn: fc.boolean(),
+    key: fc.constantFrom(...KEYS),
+    to: fc.constantFrom('x', 'y', 'z', undefined),
+  });
+
+  const written = (data: Data, key: string, to: string | undefined): Data => {
+    const { [key]: _former, ...others } = data;
+    return to === undefined ? others : { ...others, [key]: to };
+  };
+
+  it('each counts for what it has changed, whatever others write in between', () => {
+    const start = fc.option(fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom('x', 'y')), { nil: undefined });
+    fc.assert(
+      fc.property(start, fc.array(write, { maxLength: 8 }), (first, writes) => {
+        let data = first;
+        const own: OwnWrite[] = [];
+        const was = new Map<string, (string | undefined)[]>();
+        const made = new Map<string, string | undefined>();
+        for (const { isOwn, key, to } of writes) {
+          const next = written(data ?? {}, key, to);
+          if (isOwn && data?.[key] !== to) {
+            was.set(key, [...(was.get(key) ?? []), data?.[key]]);
+            made.set(key, to);
+          }
+          if (isOwn) own.push({ before: data && content(data), after: content(next) });
+          // Others make nothing of their own here.
+          if (isOwn || data) data = next;
+        }
+        const is = data ?? {};
+        const undone = [...made].filter(([key, to]) => is[key] !== to && was.get(key)?.includes(is[key]));
+        expect(undoneFields(own, content(is)).sort()).toEqual(undone.map(([key]) => `data.${key}`).sort());
+      }),
+    );
+  });
 });

@@ -137,7 +137,8 @@ async function presentIn({ client, namespace }: Target, { snapshot, undialled, u
 /**
  * The rule for every run that writes: at its end stands what it has written, and is gone what it has deleted. A tool that has an object
  * from a source of its own may have put it back within a moment. What another run has made of it since is that one's.
- * @param journals of the run; of an object that it has written several times, the last write counts
+ * @param journals of the run; of an object that it has written several times, each write counts for what it has changed, as others may have
+ * written in between
  * @param parallel clusters at a time
  * @throws MeshctlError `Conflict`, naming what is as it was before, and who makes it
  */
@@ -151,11 +152,10 @@ export async function requireWritten(
     const own = journals.filter(({ cluster }) => cluster === client.context).flatMap(({ entries }) => entries);
     return [...groupBy(own, ({ ref }) => keyOf(ref)).values()].map((writes) =>
       limit(async () => {
-        const [first, last] = [writes[0], writes.at(-1)];
-        if (!first || !last) return [];
+        const [one] = writes;
+        if (!one) return [];
         try {
-          const live = await client.get(first.ref);
-          return undoneOf(client.context, first.ref, { before: first.before, after: last.after }, live);
+          return undoneOf(client.context, one.ref, writes, await client.get(one.ref));
         } catch (error) {
           // All is written: what cannot be looked at once more is no reason to take it back.
           if (error instanceof MeshctlError && (error.code === 'Interrupted' || mayAnswerLater(error))) return [];
@@ -171,18 +171,22 @@ export async function requireWritten(
 function undoneOf(
   context: string,
   ref: ObjectRef,
-  { before, after }: Pick<JournalEntry, 'before' | 'after'>,
+  writes: readonly JournalEntry[],
   live: KubeObject | undefined,
 ): Undone[] {
   const object = describeRef(ref);
-  if (!after) {
-    const isAgain = before && live && !isGoing(live) && live.metadata.uid !== before.metadata.uid;
+  const last = writes.at(-1);
+  if (!last?.after) {
+    const isAgain = last?.before && live && !isGoing(live) && live.metadata.uid !== last.before.metadata.uid;
     return isAgain ? [{ context, live, says: `${object} is there again` }] : [];
   }
   if (!live || isGoing(live)) return [{ context, live, says: `${object} is gone` }];
-  if (!before || live.metadata.resourceVersion === after.metadata.resourceVersion) return [];
-  const fields = undoneFields(before, after, live);
-  return fields.length > 0 ? [{ context, live, fields, says: `${object} has ${fields.join(', ')} as before` }] : [];
+  const sinceThen = writes.slice(writes.findLastIndex(({ after }) => after === undefined) + 1);
+  const own = sinceThen.flatMap(({ before, after, meant }) => (after ? [{ before, after, meant }] : []));
+  const fields = undoneFields(own, live);
+  if (fields.length === 0) return [];
+  const says = own[0]?.before ? `${object} has ${fields.join(', ')} as before` : `${object} lacks ${fields.join(', ')}`;
+  return [{ context, live, fields, says }];
 }
 
 interface Undoing {
