@@ -207,6 +207,7 @@ async function runCommand(
     kubeconfigs,
     leftOut,
     silentServers: new Set(),
+    work: { hasBegun: false },
     inFull: async (target, error) => {
       if (error.code !== 'Forbidden') return error;
       const { inFull } = await import('./commands/targets/lacking-rights.ts');

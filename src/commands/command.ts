@@ -1,5 +1,6 @@
 import type { Flow } from '../flows/flow.ts';
 import type { Kubeconfig } from '../kube/access/kubeconfig-entries.ts';
+import type { RunWork } from '../kube/http/lasting-transport.ts';
 import type { Theme } from '../views/theme.ts';
 import type { CommandSpec } from './command-spec.ts';
 import type { FlagsOf } from './options/flags-of.ts';
@@ -96,6 +97,8 @@ export interface CommandContext extends Flow {
   leftOut: Map<string, string>;
   /** API servers that gave no answer in this run: whoever asks them again does not wait as long. */
   silentServers: Set<string>;
+  /** What its clusters are told of its work. */
+  work: RunWork;
   /** Takes note of what the clock of a cluster's API server shows just now: the run's times go by those of its clusters. */
   sawClock(context: string, date: Date): void;
   /** How far that clock is ahead of the run's `now`, in milliseconds; behind is below zero, 0 what nobody minds. Undefined before it was seen. */

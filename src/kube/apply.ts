@@ -1,9 +1,10 @@
-import { errorOfAbort, MeshctlError, mayAnswerLater } from '../mesh/errors.ts';
+import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 import { beingDeleted, isGoing } from '../mesh/plan/going.ts';
 import type { Edit, EditBasis, ReadyWrite, Step } from '../mesh/plan/plan.ts';
 import { changedMeanwhile, isChanged, isGone, isStillSo, withWriter } from './changed-meanwhile.ts';
 import type { ClusterClient } from './client.ts';
+import { neverArrived, wasNotSent } from './http/no-answer.ts';
 import { equal, mergePatch, overlay } from './merge-patch.ts';
 import { type Outlast, outlasting, WRITE_OUTAGE } from './outlast.ts';
 
@@ -264,20 +265,12 @@ function expectedAfter(before: KubeObject | undefined, write: SentWrite): KubeOb
   return before ? (overlay(before, write.object) as KubeObject) : write.object;
 }
 
-/** There was no connection to send anything over. EHOSTUNREACH and ENETUNREACH are not among them: Linux tells them of one that stands, too. */
-const NOT_CONNECTED: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
-
-/** Whether a request is sure not to have been sent, and may be later. */
-function wasNotSent(error: MeshctlError): boolean {
-  return error.details.repeated !== true && NOT_CONNECTED.has(error.details.code) && mayAnswerLater(error);
-}
-
 /**
  * Whether the API server itself said no, or was not reached, at the first attempt. Anything else (no answer, a 5xx, a
  * refusal after an attempt that got no answer) leaves open whether it wrote.
  */
 function changedNothing(error: unknown): boolean {
   if (!(error instanceof MeshctlError) || error.details.repeated === true) return false;
-  const { httpStatus, code } = error.details;
-  return typeof httpStatus === 'number' ? httpStatus < 500 : NOT_CONNECTED.has(code);
+  const { httpStatus } = error.details;
+  return typeof httpStatus === 'number' ? httpStatus < 500 : neverArrived(error);
 }

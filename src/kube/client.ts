@@ -3,6 +3,7 @@ import type { Clock } from '../mesh/clock.ts';
 import type { AccessRule } from '../mesh/objects/access-rules.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { ExecOptions, ExecResult } from './exec.ts';
+import type { RunWork } from './http/lasting-transport.ts';
 import type { RetryPolicy } from './http/retry.ts';
 import type { RequestKind } from './http/transport.ts';
 import type { ListPage, Selection, WatchEvent } from './list-watch.ts';
@@ -115,6 +116,10 @@ export interface ClientOptions {
   /** HTTPS_PROXY, HTTP_PROXY, NO_PROXY; default: no proxy but the kubeconfig's. */
   env?: Readonly<Record<string, string | undefined>> | undefined;
   retry?: RetryPolicy | undefined;
+  /** What it shares with the other clients of its run: once that writes, an API server that restarts is waited for. */
+  work?: RunWork | undefined;
+  /** Told, with the context, when that begins. */
+  onOutage?: ((context: string) => void) | undefined;
   /** For waits between attempts and looks, and how long a login that failed is not tried again; default: the machine's. */
   clock?: Clock | undefined;
 }

@@ -10,6 +10,7 @@ import type { ApplyOptions, ClientOptions, ClusterClient } from './client.ts';
 import type { ApiAction, Whereabouts } from './errors.ts';
 import { execInPod } from './exec.ts';
 import type { ApiRequest } from './http/exchange.ts';
+import { lastingTransport } from './http/lasting-transport.ts';
 import { errorOfProtocol } from './http/no-answer.ts';
 import { DEFAULT_RETRY, sleep } from './http/retry.ts';
 import { createTransport, type Transport } from './http/transport.ts';
@@ -24,7 +25,7 @@ import { shaped } from './shape.ts';
 export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): ClusterClient {
   const context = selectContext(kubeconfig, options.context);
   const { server } = context.cluster;
-  const { requestTimeoutMs, userAgent, signal, debug, warn, onClock, env = {} } = options;
+  const { requestTimeoutMs, userAgent, signal, debug, warn, onClock, env = {}, work = { hasBegun: false } } = options;
   const { retry = DEFAULT_RETRY, clock = { sleep, ms: () => Math.round(performance.now()) } } = options;
   const proxy = proxyFor(server, context.cluster.proxyUrl, env);
   const { as, asGroup } = options;
@@ -55,7 +56,9 @@ export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): Clu
     now: () => new Date(Date.now() - (aheadMs ?? 0)),
     aheadMs: options.aheadMs ?? (() => (aheadMs === undefined ? undefined : noticed(-aheadMs))),
   };
-  return clientOver(transport, time, { context: context.name, server: shown, ...(through ? { through } : {}) });
+  const onOutage = options.onOutage && (() => options.onOutage?.(context.name));
+  const lasting = lastingTransport(transport, { work, signal, clock, onOutage });
+  return clientOver(lasting, time, { context: context.name, server: shown, ...(through ? { through } : {}) });
 }
 
 /** API servers warn in every answer of the same thing. */

@@ -15,8 +15,16 @@ export interface Patience {
   mayRepeat?: ((error: MeshctlError) => boolean) | undefined;
 }
 
-/** Does something, again and again while nothing answers. Throws what no time mends, and the last failure when the time is over. */
-export type Outlast = <T>(attempt: () => Promise<T>, signal: AbortSignal) => Promise<T>;
+/**
+ * Does something, again and again while nothing answers. Throws what no time mends, and the last failure when the time is over
+ * (`details.outlasted`), which nobody waits for once more.
+ * @param mayRepeat of this alone, in place of {@link Patience}'s
+ */
+export type Outlast = <T>(
+  attempt: () => Promise<T>,
+  signal: AbortSignal,
+  mayRepeat?: (error: MeshctlError) => boolean,
+) => Promise<T>;
 
 /**
  * What outlasts an API server that is away: one that restarts, or that another one takes over for, is back soon. All that is done
@@ -24,10 +32,10 @@ export type Outlast = <T>(attempt: () => Promise<T>, signal: AbortSignal) => Pro
  */
 export function outlasting(
   clock: Clock,
-  { limitMs, everyMs, onOutage, mayRepeat = mayAnswerLater }: Patience,
+  { limitMs, everyMs, onOutage, mayRepeat: always = mayAnswerLater }: Patience,
 ): Outlast {
   let endMs: number | undefined;
-  return async (attempt, signal) => {
+  return async (attempt, signal, mayRepeat = always) => {
     for (;;) {
       try {
         const answer = await attempt();
@@ -35,13 +43,16 @@ export function outlasting(
         return answer;
       } catch (error) {
         if (signal.aborted) throw error;
-        if (!(error instanceof MeshctlError && mayRepeat(error))) {
+        if (!(error instanceof MeshctlError && error.details.outlasted !== true && mayRepeat(error))) {
           endMs = undefined;
           throw error;
         }
         if (endMs === undefined) onOutage?.();
         endMs ??= clock.ms() + limitMs;
-        if (clock.ms() >= endMs) throw error;
+        if (clock.ms() >= endMs) {
+          error.details.outlasted = true;
+          throw error;
+        }
         await clock.sleep(everyMs, signal).catch(() => undefined);
       }
     }

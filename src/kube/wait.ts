@@ -51,7 +51,7 @@ export async function waitForList<T>(
   let isListed = false;
   try {
     const noteTrouble = (trouble: unknown) => {
-      if (!signal.aborted) lastTrouble = trouble;
+      if (!signal.aborted || isTrouble(trouble)) lastTrouble = trouble;
       throw trouble;
     };
     const outlast = outlasting(client.clock, { limitMs: FIRST_OUTAGE_MS, everyMs: pollIntervalMs });

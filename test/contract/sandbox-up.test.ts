@@ -42,6 +42,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     kubeconfigs: new Map(),
     leftOut: new Map(),
     silentServers: new Set(),
+    work: { hasBegun: false },
     leaveUnnamed: () => undefined,
     reachBy: () => undefined,
     sawClock: () => undefined,

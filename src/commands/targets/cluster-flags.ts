@@ -49,6 +49,11 @@ export async function opener(
       warn: (text) => context.progress.warn(text),
       env: context.env,
       clock: context.clock,
+      work: context.work,
+      onOutage: (of) =>
+        context.progress.info(
+          `context "${of}": its API server does not answer: it is asked again, for up to a minute`,
+        ),
     });
 }
 

@@ -1,6 +1,7 @@
 import { kubectlCommand } from '../../mesh/command-line.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { MeshctlError, mayAnswerLater } from '../../mesh/errors.ts';
 import { type ApiAction, attemptOf } from '../errors.ts';
+import { isBrokenConnection } from './retry.ts';
 
 /** The words for where no answer came from an API server, not in time, or none of its kind. */
 
@@ -30,7 +31,11 @@ const TRANSPORT_WORDS: Readonly<Record<string, string>> = {
 export function errorOfTransport(action: ApiAction, error: unknown): MeshctlError {
   if (error instanceof MeshctlError) return error;
   const { code = '', message = String(error) } = error as NodeJS.ErrnoException;
-  const details = { context: action.context, server: action.server, ...(code ? { code } : {}) };
+  const details = {
+    ...{ context: action.context, server: action.server },
+    ...(code ? { code } : {}),
+    ...(isCutWhileConnecting(error) ? { unsent: true } : {}),
+  };
   // The server hung up on the client's certificate (kube-apiserver itself would answer 401, a proxy in front may not).
   if (/^ERR_SSL_.*ALERT/.test(code)) {
     return new MeshctlError(
@@ -79,4 +84,38 @@ export function errorOfProtocol(action: ApiAction, what: string): MeshctlError {
     hint: `Is ${action.server} a Kubernetes API server?`,
     details: { context: action.context, server: action.server },
   });
+}
+
+/** There was no connection to send anything over. EHOSTUNREACH and ENETUNREACH are not among them: Linux tells them of one that stands, too. */
+const NOT_CONNECTED: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
+
+/** An error of a socket, as `send` leaves it. */
+interface SocketError extends NodeJS.ErrnoException {
+  /** Set where the connection was not there yet, or its TLS. */
+  isConnecting?: boolean;
+}
+
+/** So a proxy ends it that forwards to a server which restarts, as Docker's does. */
+export function isCutWhileConnecting(error: unknown): boolean {
+  const { code, isConnecting } = error as SocketError;
+  return isConnecting === true && isBrokenConnection(code);
+}
+
+function hadNoConnection({ details }: Pick<MeshctlError, 'details'>): boolean {
+  return details.unsent === true || NOT_CONNECTED.has(details.code);
+}
+
+/** Whether a request is sure not to have been sent, at its first attempt nor at a later one. */
+export function neverArrived(error: Pick<MeshctlError, 'details'>): boolean {
+  return error.details.repeated !== true && hadNoConnection(error);
+}
+
+/** The same, where it may be sent later. */
+export function wasNotSent(error: MeshctlError): boolean {
+  return neverArrived(error) && mayAnswerLater(error);
+}
+
+/** Whether there was no connection for a request, or it broke; what changes something may have arrived then. */
+export function wasNotAnswered(error: MeshctlError): boolean {
+  return hadNoConnection(error) || isBrokenConnection(error.details.code);
 }

@@ -19,7 +19,12 @@ export type AttemptOutcome =
   | { kind: 'error'; code: string | undefined };
 
 /** Connections that broke rather than were refused; the next attempt gets a new one. */
-const BROKEN_CONNECTION: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+const BROKEN_CONNECTION: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+
+/** @param code of Node's socket */
+export function isBrokenConnection(code: unknown): boolean {
+  return BROKEN_CONNECTION.has(code);
+}
 
 /**
  * How long to wait before the next attempt in milliseconds, or undefined when the outcome stands.
@@ -36,7 +41,7 @@ export function retryDelayMs(
   if (attempt >= policy.attempts) return undefined;
   const backoffMs = Math.min(policy.baseDelayMs * 2 ** (attempt - 1), policy.maxDelayMs) * (0.75 + random / 2);
   if (outcome.kind === 'error') {
-    return idempotent && outcome.code !== undefined && BROKEN_CONNECTION.has(outcome.code) ? backoffMs : undefined;
+    return idempotent && isBrokenConnection(outcome.code) ? backoffMs : undefined;
   }
   const askedMs = retryAfterMs(outcome.retryAfter);
   if (outcome.status === 429 || (outcome.status === 503 && askedMs !== undefined)) {

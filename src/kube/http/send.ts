@@ -43,7 +43,12 @@ export function send(
       reject(notHttp(response.statusCode));
     });
     // Stays on: an abort after the response is reported here too, and the body's reader sees it as well.
-    outgoing.on('error', reject);
+    outgoing.on('error', (error) => {
+      const { socket } = outgoing;
+      const isConnecting =
+        socket?.connecting || (socket as { secureConnecting?: boolean } | null)?.secureConnecting === true;
+      reject(isConnecting ? Object.assign(error, { isConnecting }) : error);
+    });
     outgoing.once('close', () => {
       signal.removeEventListener('abort', abort);
       reject(new Error('the connection was closed before an answer'));

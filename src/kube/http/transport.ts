@@ -8,7 +8,7 @@ import { errorOfRefusal } from '../errors.ts';
 import { type ApiRequest, type Exchange, exchange } from './exchange.ts';
 import { bodyText, headOf, redirectTarget } from './http-answer.ts';
 import { type LinkedSignal, linkSignals, signalOfWork } from './linked-signal.ts';
-import { errorOfProtocol, errorOfTimeout, errorOfTransport } from './no-answer.ts';
+import { errorOfProtocol, errorOfTimeout, errorOfTransport, isCutWhileConnecting } from './no-answer.ts';
 import { type RetryPolicy, retryDelayMs } from './retry.ts';
 import { upgrade } from './websocket-upgrade.ts';
 
@@ -116,7 +116,7 @@ export function createTransport(options: TransportOptions): Transport {
           { attempt: count, idempotent: request.idempotent, policy: options.retry },
         );
         if (waitMs === undefined) throw withRepeated(errorOfTransport(request.action, error), repeated);
-        repeated = true;
+        repeated ||= !isCutWhileConnecting(error);
       }
       await options.clock.sleep(waitMs, signal);
     }
