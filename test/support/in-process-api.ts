@@ -15,12 +15,15 @@ import { toApiError } from '../../src/sandbox/apiserver/errors.ts';
 const shared = globalThis as {
   meshctlTestServers?: Map<string, RequestHandlers>;
   meshctlTestClocks?: Map<RequestHandlers, number>;
+  meshctlTestRefusals?: Map<RequestHandlers, IsRefused>;
 };
 shared.meshctlTestServers ??= new Map();
 shared.meshctlTestClocks ??= new Map();
+shared.meshctlTestRefusals ??= new Map();
 const servers = shared.meshctlTestServers;
 /** How far the clocks of servers are ahead, in milliseconds. */
 const clocks = shared.meshctlTestClocks;
+const refusals = shared.meshctlTestRefusals;
 
 /** From now on, requests to this URL take the short way. */
 export function serveInProcess(url: string, handlers: RequestHandlers): void {
@@ -30,7 +33,10 @@ export function serveInProcess(url: string, handlers: RequestHandlers): void {
 export function forgetInProcess(url: string): void {
   const { host } = new URL(url);
   const handlers = servers.get(host);
-  if (handlers) clocks.delete(handlers);
+  if (handlers) {
+    clocks.delete(handlers);
+    refusals.delete(handlers);
+  }
   servers.delete(host);
 }
 
@@ -39,6 +45,22 @@ export function showClock(url: string, aheadMs: number): void {
   const handlers = servers.get(new URL(url).host);
   if (!handlers) throw new Error(`no server in this process for ${url}`);
   clocks.set(handlers, aheadMs);
+}
+
+/** Whether a server takes no connection for a request. */
+type IsRefused = (request: Pick<OutgoingMessage, 'method' | 'url'>) => boolean;
+
+/** From now on, this server takes a connection only where that lets it. */
+export function refuseWhere(url: string, isRefused: IsRefused): void {
+  const handlers = servers.get(new URL(url).host);
+  if (!handlers) throw new Error(`no server in this process for ${url}`);
+  refusals.set(handlers, isRefused);
+}
+
+/** Like a socket to a port where no one listens. */
+function requireTaken(handlers: RequestHandlers, request: Pick<OutgoingMessage, 'method' | 'url'>): void {
+  if (refusals.get(handlers)?.(request))
+    throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 }
 
 /** Undefined where a request has to take the long way, also to a server that has ended. */
@@ -179,8 +201,12 @@ class Reply extends EventEmitter {
 }
 
 /** One exchange up to the answer's head, as `send` of src/kube/http. */
-export function exchangeInProcess(handlers: RequestHandlers, request: InProcessRequest): Promise<IncomingMessage> {
+export async function exchangeInProcess(
+  handlers: RequestHandlers,
+  request: InProcessRequest,
+): Promise<IncomingMessage> {
   const { signal } = request;
+  requireTaken(handlers, request);
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(signal.reason);
@@ -294,6 +320,7 @@ export async function upgradeInProcess(
 ): Promise<Upgrade> {
   const { signal } = request;
   signal.throwIfAborted();
+  requireTaken(handlers, { ...request, method: 'GET' });
   const line = new Line();
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
