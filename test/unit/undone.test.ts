@@ -125,7 +125,9 @@ describe('several writes of one object', () => {
   };
 
   it('each counts for what it has changed, whatever others write in between', () => {
-    const start = fc.option(fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom<string>('x', 'y')), { nil: undefined });
+    const start = fc.option(fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom<string>('x', 'y')), {
+      nil: undefined,
+    });
     fc.assert(
       fc.property(start, fc.array(write, { maxLength: 8 }), (first, writes) => {
         let data = first;

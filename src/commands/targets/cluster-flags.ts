@@ -51,9 +51,7 @@ export async function opener(
       clock: context.clock,
       work: context.work,
       onOutage: (of) =>
-        context.progress.info(
-          `context "${of}": its API server does not answer: it is asked again, for up to a minute`,
-        ),
+        context.progress.info(`context "${of}": its API server does not answer: it is asked again, for up to a minute`),
     });
 }
 
