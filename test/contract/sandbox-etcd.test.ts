@@ -50,10 +50,30 @@ async function open(): Promise<EtcdSession> {
   });
 }
 
+it('tells clients where something has changed, so that they read nothing else again', async () => {
+  const services = 'cilium/state/services/v1/mesh-2/';
+  const heardOf = async (change: () => void) => {
+    const client = await open();
+    // From the first answer on it is known there.
+    await client.get(KEY);
+    const heard = new Promise<string[]>((done) => {
+      client.onChange((concerns) => done([STATE, services].filter(concerns)));
+    });
+    change();
+    const prefixes = await heard;
+    client.close();
+    return prefixes;
+  };
+  const shop = new Map([[`${services}default/shop`, '{}']]);
+  expect(await heardOf(() => etcd.replacePrefix(services, shop))).toEqual([services]);
+  expect(await heardOf(() => etcd.put('cilium/synced/mesh-2/cilium/state/nodes/v1', 'now'))).toEqual([STATE, services]);
+  expect(await heardOf(() => etcd.replacePrefix(services, new Map()))).toEqual([services]);
+});
+
 it('refuses a user that is deleted, but goes on with what its open connections watch', async () => {
   expect(await session.get(KEY)).toBe('{"id":2}');
   expect(await session.list(STATE)).toEqual(new Map());
-  const told = new Promise<void>((done) => session.onChange(done));
+  const told = new Promise<void>((done) => session.onChange(() => done()));
 
   etcd.setUsers(new Map());
   await expect(session.get(KEY)).rejects.toThrow(REFUSED);

@@ -1,4 +1,5 @@
 /** The stand-ins' etcd client: a connection as Cilium makes one, whose failures are worded as Go words them. */
+import { createHash } from 'node:crypto';
 import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
 import { isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
@@ -45,18 +46,23 @@ export interface EtcdSession {
   get(key: string): Promise<string | undefined>;
   /** Reads all keys with a prefix. Rejects with ConnectionFailure. */
   list(prefix: string): Promise<Map<string, string>>;
-  /** Calls back each time that the etcd says that its state has changed. */
-  onChange(listener: () => void): void;
+  /** Calls back each time that the etcd says that its state has changed, with whether that may be below a prefix. */
+  onChange(listener: (concerns: (prefix: string) => boolean) => void): void;
   /** Resolves when the connection has ended, whoever ended it. */
   closed: Promise<void>;
   close(): void;
 }
 
 /**
- * What the etcd stand-in sends over each connection when its state has changed, in place of the watches that it does not
- * have: an HTTP/2 ping, which any other client just answers.
+ * What the etcd stand-in sends over each connection when its state has changed below a prefix, in place of the watches that it
+ * does not have: an HTTP/2 ping, which any other client just answers.
  */
-export const CHANGED_PING = Buffer.from('changed!');
+export const changedPing = remembered(
+  (prefix: string): Buffer => createHash('sha256').update(prefix).digest().subarray(0, 8),
+  1000,
+);
+/** Below any prefix. */
+export const ANYWHERE = '';
 
 /** How long an open connection may leave a call without an answer. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -98,9 +104,8 @@ export async function openEtcdSession(socket: Socket, options: SessionOptions): 
     get: async (key) => (await read(key)).get(key),
     list: (prefix) => read(prefix, prefixEnd(prefix)),
     onChange(listener) {
-      session.on('ping', (payload: Buffer) => {
-        if (payload.equals(CHANGED_PING)) listener();
-      });
+      const isOf = (payload: Buffer, prefix: string) => payload.equals(changedPing(prefix));
+      session.on('ping', (payload: Buffer) => listener((prefix) => isOf(payload, prefix) || isOf(payload, ANYWHERE)));
     },
     closed,
     close: () => session.destroy(),

@@ -16,7 +16,7 @@ import {
 import { alertFor, commonNameOf, parseCertificates, verifyCertificate } from './certificate-verification.ts';
 import { etcdIdAt } from './etcd-id.ts';
 import { builtInUsers, mayRead, rangeEndOf } from './etcd-permissions.ts';
-import { CHANGED_PING } from './etcd-session.ts';
+import { ANYWHERE, changedPing } from './etcd-session.ts';
 
 /** What it says that it is. */
 export const ETCD_VERSION = '3.6.0-sandbox';
@@ -80,19 +80,25 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
   const sessions = new Set<ServerHttp2Session>();
   let users: ReadonlyMap<string, string> = builtInUsers(clusterName);
   let telling: NodeJS.Immediate | undefined;
+  /** Below which prefixes something has changed since clients were told. */
+  const changed = new Set<string>();
 
-  /** Stands in for etcd's watches: every connected client hears that the state has changed, and reads it again. */
-  function tellClients() {
+  /** Stands in for etcd's watches: every connected client hears where the state has changed, and reads that again. */
+  function tellClients(prefix: string) {
+    changed.add(WATCHED.test(prefix) ? prefix : ANYWHERE);
     telling ??= setImmediate(() => {
       telling = undefined;
-      for (const session of sessions) if (!session.destroyed) session.ping(CHANGED_PING, () => undefined);
+      const pings = (changed.has(ANYWHERE) ? [ANYWHERE] : [...changed]).map(changedPing);
+      changed.clear();
+      for (const session of sessions)
+        for (const ping of pings) if (!session.destroyed) session.ping(ping, () => undefined);
     });
   }
 
-  function put(key: string, value: string) {
+  function put(key: string, value: string, prefix = ANYWHERE) {
     const isNews = WATCHED.test(key) ? entries.get(key) !== value : !entries.has(key);
     entries.set(key, value);
-    if (isNews) tellClients();
+    if (isNews) tellClients(prefix);
   }
 
   const server: Server = createServer({
@@ -204,12 +210,12 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
     setUsers(next) {
       users = next;
     },
-    put,
+    put: (key, value) => put(key, value),
     replacePrefix(prefix, next) {
       const gone = [...entries.keys()].filter((entry) => entry.startsWith(prefix) && !next.has(entry));
       for (const key of gone) entries.delete(key);
-      if (gone.length > 0) tellClients();
-      for (const [key, value] of next) put(key, value);
+      if (gone.length > 0) tellClients(prefix);
+      for (const [key, value] of next) put(key, value, prefix);
     },
     list: (prefix) => [...entries].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1)),
     close() {

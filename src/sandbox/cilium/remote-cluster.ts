@@ -15,7 +15,7 @@ export interface ConnectionTimings {
    * that dialling before the user exists hurts here too.
    */
   permissionDeniedRetryMs: number;
-  /** How often the peer's state is read again at least; after a change it is at once, as if it were pushed. */
+  /** How often a connection is tried on which nothing is heard; what has changed is read at once, as if it were pushed. */
   resyncMs: number;
   /** How long KVStoreMesh keeps what it has of a peer that was removed, and does not take it up again: three minutes in Cilium. */
   drainMs: number;
@@ -54,6 +54,8 @@ export interface RemoteCluster {
 const INITIAL_CONNECTION_TIMEOUT_MS = 15 * 60_000;
 /** Measured. What the kubelet brings meanwhile the next client reads; here, which need not wait for it, each attempt. */
 const LOSS_NOTICED_AFTER_MS = 2 * 60_000;
+
+const HEARTBEAT = 'cilium/.heartbeat';
 
 export function connectRemoteCluster(options: RemoteClusterOptions): RemoteCluster {
   const { name, timings, now, log } = options;
@@ -138,7 +140,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
       try {
         const opened = await openAt(endpoint, file, credentials);
         // The real agent counts as connected once its watch of the heartbeat has started.
-        await opened.list('cilium/.heartbeat').catch((error: unknown) => {
+        await opened.list(HEARTBEAT).catch((error: unknown) => {
           opened.close();
           throw error;
         });
@@ -172,15 +174,22 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
     return openEtcdSession(socket, { files: credentials, plain, host, now: now(), takeAlert: options.takeAlert });
   }
 
-  /** Reads the peer's configuration, then its state again and again, until the connection ends. */
+  /** Reads the peer's configuration, then its state and again what of that has changed, until the connection ends. */
   async function follow(opened: EtcdSession, current: () => boolean) {
     let over = false;
     let changed = false;
+    /** What has to be read. */
+    const stale = new Set<StateKind>(STATE_KINDS);
     void opened.closed.then(() => {
       over = true;
       if (current()) wake?.();
     });
-    opened.onChange(() => {
+    opened.onChange((concerns) => {
+      const kinds = STATE_KINDS.filter((kind) =>
+        concerns(statePrefix(kind, name, config?.capabilities?.cached ?? false)),
+      );
+      if (config && kinds.length === 0) return;
+      for (const kind of kinds) stale.add(kind);
       changed = true;
       if (current()) wake?.();
     });
@@ -193,7 +202,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
         if (refusal !== undefined) {
           log(`level=warn msg="Connection to remote cluster failed" clusterName=${name} error="${refusal}"`);
         } else {
-          state = await readState(opened, config.capabilities ?? {});
+          state = await readState(opened, config.capabilities ?? {}, stale);
           heard = state;
           if (current()) options.onState(config, state);
         }
@@ -219,12 +228,19 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
   async function readState(
     opened: EtcdSession,
     { cached = false, syncedCanaries = false }: NonNullable<ClusterConfig['capabilities']>,
+    stale: Set<StateKind>,
   ): Promise<PeerState> {
-    const read = (kind: StateKind) => opened.list(statePrefix(kind, name, cached));
     // Once for each connection, and before the state, so that what a canary promises is read.
     const isComplete = !syncedCanaries || state?.synced.size === STATE_KINDS.length;
     const canaries = isComplete ? undefined : await opened.list(`cilium/synced/${name}/`);
     const isSynced = (kind: StateKind) => canaries?.has(syncedKey(kind, name, cached)) ?? true;
+    // A connection on which nothing comes any more shows it.
+    if (isComplete && stale.size === 0) await opened.list(HEARTBEAT);
+    const read = async (kind: StateKind) => {
+      if (state && isComplete && !stale.has(kind)) return state[kind];
+      stale.delete(kind);
+      return opened.list(statePrefix(kind, name, cached));
+    };
     return {
       synced: new Set(STATE_KINDS.filter(isSynced)),
       nodes: await read('nodes'),
