@@ -164,12 +164,14 @@ describe('a plan that issues certificates', () => {
     expect(hazards({ two: -3 * HOUR_MS }, { ...issuing('two'), action: 'keep' })).toEqual([]);
   });
 
-  it.each([-49 * HOUR_MS, 49 * HOUR_MS])(
+  it.each([-49, -24, 24, 49].map((hours) => hours * HOUR_MS))(
     'is refused where it is over by one of two clocks between which nobody can tell: %d ms ahead',
     (aheadMs) => {
       const plan = (validityMs: number) =>
         hazards({ two: aheadMs }, issuing('two', validityMs), { now: new DoubtfulTime(NOW, aheadMs) });
-      expect(() => plan(DAY_MS)).toThrow('49 hours apart, and new certificates do not last as long');
+      expect(() => plan(DAY_MS)).toThrow(
+        `${Math.abs(aheadMs / HOUR_MS)} hours apart, and new certificates do not last as long`,
+      );
       expect(plan(90 * DAY_MS)).toEqual([]);
     },
   );
