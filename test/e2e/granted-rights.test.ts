@@ -1,7 +1,9 @@
 import { execa } from 'execa';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import type { Store } from '../../src/sandbox/apiserver/storage/object-store.ts';
 import { type CliResult, runCli } from '../support/cli.ts';
+import { type ClusterState, stateOf } from '../support/cluster-state.ts';
 import { WITHOUT_KUBECTL } from '../support/follow-printed.ts';
 import { grantAnn } from '../support/lesser-rights.ts';
 import { eventually, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
@@ -12,15 +14,37 @@ const BOTH = 'mesh-1,mesh-2';
 /** Rights that come by different roles are granted one role after the other. */
 const MOST_GRANTS = 3;
 
-let sandbox: TestSandbox;
+const NAMESPACE = { apiVersion: 'v1', kind: 'Namespace' };
+/** Those that meshctl, hints or tests make. */
+const namespacesIn = (store: Store): string[] =>
+  store
+    .list(NAMESPACE)
+    .map(({ metadata }) => metadata.name)
+    .filter((name) => name === 'other' || name.startsWith('meshctl-'));
 
-beforeEach(async () => {
-  sandbox = await startTestSandbox({ nodes: 1, proxied: false });
+let sandbox: TestSandbox;
+/** Before anybody was granted anything. */
+let without: ClusterState;
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ nodes: 1 });
+  without = stateOf(sandbox.clusters);
 });
 
 afterEach(async () => {
-  expect(sandbox.errors).toEqual([]);
-  await sandbox.close();
+  without.restore();
+  for (const { store } of sandbox.clusters)
+    for (const name of namespacesIn(store)) store.delete({ ...NAMESPACE, name });
+  await eventually(
+    () => sandbox.clusters.flatMap(({ store }) => namespacesIn(store)),
+    (namespaces) => namespaces.length === 0,
+    'what a test or a command made is gone',
+  );
+});
+
+afterAll(async () => {
+  expect(sandbox?.errors).toEqual([]);
+  await sandbox?.close();
 });
 
 const as = (user: string, argv: readonly string[]) =>
@@ -50,7 +74,7 @@ async function untilGranted(user: string, argv: readonly string[]): Promise<numb
     const result = await as(user, argv);
     if (result.exitCode === 0) return grants;
     const lines = grantsIn(result);
-    expect({ ...result, lines, grants }).toMatchObject({ exitCode: 3 });
+    expect(result.exitCode, `${grants} granted\n${result.stdout}\n${result.stderr}`).toBe(3);
     expect(lines, result.stderr).not.toEqual([]);
     expect(grants, result.stderr).toBeLessThan(MOST_GRANTS);
     for (const line of lines) await type(line);
@@ -94,7 +118,7 @@ describe.skipIf(WITHOUT_KUBECTL)('a hint that grants rights, typed as printed', 
 });
 
 describe.skipIf(WITHOUT_KUBECTL)('who connects clusters', () => {
-  beforeEach(async () => {
+  beforeAll(async () => {
     const ok = async (...argv: string[]) => {
       const { exitCode, stderr } = await runCli(argv, { env: { KUBECONFIG: sandbox.kubeconfigPath } });
       expect(exitCode, stderr).toBe(0);
@@ -102,6 +126,7 @@ describe.skipIf(WITHOUT_KUBECTL)('who connects clusters', () => {
     await ok('clustermesh', 'enable', '--context', BOTH);
     await ok('clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2');
     await ok('clustermesh', 'status', '--context', BOTH, '--wait');
+    without = stateOf(sandbox.clusters);
   });
 
   it('lets a probe that fell back to agents have its pods', async () => {
