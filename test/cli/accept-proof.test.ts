@@ -13,7 +13,7 @@ beforeAll(async () => {
   // What is mounted changes when a pod is nudged, and by itself not while the test lasts.
   two = await startTwoOwners(2, { timings: { secretSyncMs: 3_600_000 } });
   [a, b] = [found(two.owners['mesh-1'], 'mesh-1'), found(two.owners['mesh-2'], 'mesh-2')];
-}, 120_000);
+});
 afterAll(() => two?.close());
 
 const accept = (owner: Owner, file: string, ...words: string[]) =>

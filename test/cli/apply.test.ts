@@ -83,32 +83,28 @@ describe('apply', () => {
     [3, 'refused'],
     [38, 'refused'],
     [45, 'refused'],
-  ] as const)(
-    'that is cut at write %i (%s) puts every cluster back, also what was enabled',
-    async (write, kind) => {
-      const abort = new AbortController();
-      let seen = 0;
-      clusters.fault = async ({ verb, resource, dryRun }) => {
-        const isWrite =
-          !dryRun && ['create', 'patch', 'update', 'delete'].includes(verb) && !OTHERS.includes(resource ?? '');
-        if (!isWrite || ++seen !== write) return undefined;
-        if (kind === 'refused') throw new ApiError(422, 'Invalid', 'admission webhook said no');
-        abort.abort();
-        return undefined;
-      };
-      const { exitCode, stdout, stderr } = await run(['apply'], MESH, { signal: abort.signal });
-      clusters.fault = undefined;
-      expect(seen).toBeGreaterThanOrEqual(write);
-      expect({ exitCode, stdout }, stderr).toEqual({ exitCode: kind === 'refused' ? 1 : 130, stdout: '' });
-      // Pods go once what made them is gone.
-      await eventually(
-        () => clusters.objects(),
-        (now) => JSON.stringify(now) === JSON.stringify(before),
-        'all as before',
-      );
-    },
-    60_000,
-  );
+  ] as const)('that is cut at write %i (%s) puts every cluster back, also what was enabled', async (write, kind) => {
+    const abort = new AbortController();
+    let seen = 0;
+    clusters.fault = async ({ verb, resource, dryRun }) => {
+      const isWrite =
+        !dryRun && ['create', 'patch', 'update', 'delete'].includes(verb) && !OTHERS.includes(resource ?? '');
+      if (!isWrite || ++seen !== write) return undefined;
+      if (kind === 'refused') throw new ApiError(422, 'Invalid', 'admission webhook said no');
+      abort.abort();
+      return undefined;
+    };
+    const { exitCode, stdout, stderr } = await run(['apply'], MESH, { signal: abort.signal });
+    clusters.fault = undefined;
+    expect(seen).toBeGreaterThanOrEqual(write);
+    expect({ exitCode, stdout }, stderr).toEqual({ exitCode: kind === 'refused' ? 1 : 130, stdout: '' });
+    // Pods go once what made them is gone.
+    await eventually(
+      () => clusters.objects(),
+      (now) => JSON.stringify(now) === JSON.stringify(before),
+      'all as before',
+    );
+  });
 
   it('says of each cluster why it cannot be enabled, and of those that were stopped for that nothing', async () => {
     const arrived = new Set<string>();

@@ -374,7 +374,6 @@ describe('the built program', () => {
       const { code, stderr } = await interruptAt(words);
       expect({ code, stderr }).toMatchObject({ code: 130, stderr: expect.stringMatching(REMOVED) });
     },
-    60_000,
   );
 
   it('leaves a namespace that it did not make as it was', async () => {

@@ -101,12 +101,10 @@ it('a connect whose clustermesh-apiserver is scaled to 0 meanwhile says what bri
       (live.spec as { replicas: number }).replicas = 0;
     });
     await expect
-      .poll(
-        () =>
-          store
-            .list({ apiVersion: 'v1', kind: 'Pod' })
-            .filter((pod) => pod.metadata.name.startsWith('clustermesh-apiserver')),
-        { timeout: 30_000 },
+      .poll(() =>
+        store
+          .list({ apiVersion: 'v1', kind: 'Pod' })
+          .filter((pod) => pod.metadata.name.startsWith('clustermesh-apiserver')),
       )
       .toEqual([]);
   });

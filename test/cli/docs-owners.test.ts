@@ -20,7 +20,7 @@ beforeAll(async () => {
     file['current-context'] = context;
     await writeFile(path, stringify(file));
   }
-}, 120_000);
+});
 afterAll(() => two?.close());
 
 const runs = blocksOf(TWO_OWNERS)

@@ -45,7 +45,7 @@ async function withHelm<T>(run: () => Promise<T>, helm: () => void): Promise<T> 
   await rm(on, { force: true });
   await execa('mkfifo', [on]);
   const running = run();
-  await expect.poll(() => existsSync(begun), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => existsSync(begun)).toBe(true);
   try {
     helm();
   } finally {

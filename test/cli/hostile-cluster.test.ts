@@ -120,18 +120,14 @@ describe('hostile agents', () => {
     ['one string', () => `"${'\u001b[2J'.repeat(2_600_000)}"`],
     ['a list that is broken off', () => `[${'{"name":"mesh-2","status":"\u009d8;;"},'.repeat(280_000)}`],
     ['more than is taken', () => 'x'.repeat(17 * 1024 * 1024)],
-  ])(
-    'that answer 10 MB are not taken at their word: %s',
-    async (_what, text) => {
-      output = { stdout: text(), stderr: '', exitCode: 0 };
-      for (const argv of [READING[0], READING[3]]) {
-        const { exitCode, stdout } = await expectHarmless(argv ?? []);
-        expect(exitCode).toBe(1);
-        expect(stdout.length).toBeLessThan(5000);
-      }
-    },
-    60_000,
-  );
+  ])('that answer 10 MB are not taken at their word: %s', async (_what, text) => {
+    output = { stdout: text(), stderr: '', exitCode: 0 };
+    for (const argv of [READING[0], READING[3]]) {
+      const { exitCode, stdout } = await expectHarmless(argv ?? []);
+      expect(exitCode).toBe(1);
+      expect(stdout.length).toBeLessThan(5000);
+    }
+  });
 });
 
 describe('hostile objects', () => {

@@ -13,7 +13,7 @@ let b: Owner;
 beforeAll(async () => {
   two = await startTwoOwners();
   [a, b] = ['mesh-1', 'mesh-2'].map((name) => found(two.owners[name], name)) as [Owner, Owner];
-}, 120_000);
+});
 afterAll(() => two?.close());
 
 const accept = (owner: Owner, file: string, ...words: string[]) => owner(mesh('accept', file, ...words));

@@ -13,7 +13,7 @@ let c: Owner;
 beforeAll(async () => {
   two = await startTwoOwners(3);
   [a, b, c] = ['mesh-1', 'mesh-2', 'mesh-3'].map((name) => found(two.owners[name], name)) as [Owner, Owner, Owner];
-}, 120_000);
+});
 afterAll(() => two?.close());
 
 const accept = (owner: Owner, file: string, ...words: string[]) => owner(mesh('accept', file, '-y', ...words));

@@ -7,7 +7,7 @@ let two: TwoOwners;
 
 beforeAll(async () => {
   two = await startTwoOwners();
-}, 120_000);
+});
 afterAll(() => two?.close());
 
 it('an invitation that was never answered is history once its peer has come by a later one', async () => {

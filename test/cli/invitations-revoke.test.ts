@@ -13,7 +13,7 @@ let b: Owner;
 beforeAll(async () => {
   two = await startTwoOwners(2);
   [a, b] = [found(two.owners['mesh-1'], 'mesh-1'), found(two.owners['mesh-2'], 'mesh-2')];
-}, 120_000);
+});
 afterAll(() => two?.close());
 
 const accept = (owner: Owner, file: string, ...words: string[]) =>
@@ -77,7 +77,7 @@ it('is not revoked where nobody can be shut out: the list of users is gone, and 
   good(await a(revoke));
   expect(standsIn('mesh-1').letsIn).toBe(false);
   good(await b(mesh('disconnect', '--context', 'mesh-2', '--peer', 'mesh-1', '-y')));
-}, 120_000);
+});
 
 describe('an invitation is revoked', () => {
   it.each<Case>([
@@ -88,7 +88,7 @@ describe('an invitation is revoked', () => {
     { state: 'confirmed', by: 'mesh-2', messages: 3, cuts: true, after: ['mesh-2', 'confirmation.yaml', REVOKED] },
     { state: 'joined', by: 'mesh-1', messages: 4, cuts: true, after: ['mesh-1', 'reply.yaml', GONE] },
     { state: 'joined', by: 'mesh-2', messages: 4, cuts: true, after: ['mesh-2', 'invitation.yaml', REVOKED] },
-  ])('$state, by $by', { timeout: 120_000 }, async ({ by, messages, cuts, after }) => {
+  ])('$state, by $by', async ({ by, messages, cuts, after }) => {
     const owner = by === 'mesh-1' ? a : b;
     const peer = by === 'mesh-1' ? 'mesh-2' : 'mesh-1';
     const id = await carry(messages);
@@ -127,7 +127,7 @@ describe('an invitation that is accepted while it is revoked', () => {
   it.each([
     { by: 'mesh-1', messages: 2, file: 'reply.yaml', verb: 'delete' },
     { by: 'mesh-2', messages: 3, file: 'confirmation.yaml', verb: 'patch' },
-  ] as const)('by $by is not revoked halfway', { timeout: 120_000 }, async ({ by, messages, file, verb }) => {
+  ] as const)('by $by is not revoked halfway', async ({ by, messages, file, verb }) => {
     const owner = by === 'mesh-1' ? a : b;
     const id = await carry(messages);
     let accepted: CliResult | undefined;

@@ -27,7 +27,7 @@ beforeAll(async () => {
       return result;
     };
   [a, b] = [listening('mesh-1'), listening('mesh-2')];
-}, 120_000);
+});
 afterAll(() => two?.close());
 
 const accept = (owner: Owner, file: string, ...words: string[]) => owner(mesh('accept', file, ...words));

@@ -106,7 +106,6 @@ describe('a connect that is cut', () => {
       if (write > 3) expect(result.stderr).toContain('is as before');
       await expectAllOrNothing(result);
     },
-    60_000,
   );
 
   it.each([
@@ -114,23 +113,19 @@ describe('a connect that is cut', () => {
     [21, 'drop-answer'],
     [1234, '500'],
     [99, 'drop-answer'],
-  ])(
-    'at a random point (seed %i, %s) is all there or all gone',
-    async (seed, kind) => {
-      const random = randomFrom(seed);
-      // Anything but the first look, which is repeated by hand: reads, writes, port-forwards, nudges.
-      const point = 40 + Math.floor(random() * 60);
-      breakRequest(
-        nth(point, () => true),
-        FAULTS[kind] ?? (() => undefined),
-      );
-      const result = await clusters.meshctl([...CONNECT, '--wait-duration', '10s']);
-      await expectAllOrNothing(result);
-      // Where all is as before, the next one is the same as any first run.
-      if (result.exitCode === 0) await expectRerunConnects();
-    },
-    90_000,
-  );
+  ])('at a random point (seed %i, %s) is all there or all gone', async (seed, kind) => {
+    const random = randomFrom(seed);
+    // Anything but the first look, which is repeated by hand: reads, writes, port-forwards, nudges.
+    const point = 40 + Math.floor(random() * 60);
+    breakRequest(
+      nth(point, () => true),
+      FAULTS[kind] ?? (() => undefined),
+    );
+    const result = await clusters.meshctl([...CONNECT, '--wait-duration', '10s']);
+    await expectAllOrNothing(result);
+    // Where all is as before, the next one is the same as any first run.
+    if (result.exitCode === 0) await expectRerunConnects();
+  });
 
   it('says for a cluster that is gone in the middle how to mend it', async () => {
     let dead = false;
@@ -223,17 +218,13 @@ describe('the built program', () => {
     ['SIGINT', 5],
     ['SIGINT', 8],
     ['SIGTERM', 6],
-  ] as const)(
-    'puts everything back when it gets %s at write %i',
-    async (signal, write) => {
-      const { child, said, exit } = start(CONNECT);
-      // Once: a second one would end the program at once, in the middle of putting things back.
-      atWrite(write, () => child.kill(signal));
-      expect(await exit, said.stderr).toBe(130);
-      expect(clusters.objects()).toEqual(before);
-    },
-    60_000,
-  );
+  ] as const)('puts everything back when it gets %s at write %i', async (signal, write) => {
+    const { child, said, exit } = start(CONNECT);
+    // Once: a second one would end the program at once, in the middle of putting things back.
+    atWrite(write, () => child.kill(signal));
+    expect(await exit, said.stderr).toBe(130);
+    expect(clusters.objects()).toEqual(before);
+  });
 
   // `script` gives it a terminal, and its exit status back; that of other systems has other flags.
   const inTerminal = it.runIf(process.platform === 'linux' && existsSync('/usr/bin/script'));
@@ -254,41 +245,29 @@ describe('the built program', () => {
     return { code, said };
   }
 
-  inTerminal(
-    'puts everything back when its terminal hangs up',
-    async () => {
-      expect(await hungUp('')).toMatchObject({ code: 130 });
-      expect(clusters.objects()).toEqual(before);
-    },
-    60_000,
-  );
+  inTerminal('puts everything back when its terminal hangs up', async () => {
+    expect(await hungUp('')).toMatchObject({ code: 130 });
+    expect(clusters.objects()).toEqual(before);
+  });
 
-  inTerminal(
-    'goes on where it only could be typed to there, as under the nohup of macOS and other BSDs',
-    async () => {
-      expect(await hungUp('>/dev/null 2>&1')).toMatchObject({ code: 0 });
-      expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);
-    },
-    60_000,
-  );
+  inTerminal('goes on where it only could be typed to there, as under the nohup of macOS and other BSDs', async () => {
+    expect(await hungUp('>/dev/null 2>&1')).toMatchObject({ code: 0 });
+    expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);
+  });
 
   it('goes on when it is told of a hang-up and has no terminal, as under nohup', async () => {
     const { child, exit, said } = start(CONNECT);
     atWrite(6, () => child.kill('SIGHUP'));
     expect(await exit, said.stderr).toBe(0);
     expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);
-  }, 60_000);
+  });
 
-  it.each([2, 7])(
-    'puts everything back when nobody reads its log any more, at write %i',
-    async (write) => {
-      const { child, exit } = start(CONNECT);
-      atWrite(write, () => child.stderr?.destroy());
-      expect(await exit).toBe(130);
-      expect(clusters.objects()).toEqual(before);
-    },
-    60_000,
-  );
+  it.each([2, 7])('puts everything back when nobody reads its log any more, at write %i', async (write) => {
+    const { child, exit } = start(CONNECT);
+    atWrite(write, () => child.stderr?.destroy());
+    expect(await exit).toBe(130);
+    expect(clusters.objects()).toEqual(before);
+  });
 
   it('begins nothing when its log is on a full disk', async () => {
     const full = await open('/dev/full', 'w');
@@ -319,25 +298,21 @@ describe('--parallel', () => {
   it.each([
     ['connect', [...CONNECT, '--parallel', '1']],
     ['disconnect', [...DISCONNECT, '--parallel', '1']],
-  ])(
-    'holds for all that %s does',
-    async (_command, argv) => {
-      const busy = new Map<string, number>();
-      let most = 0;
-      clusters.fault = async ({ context }) => {
-        busy.set(context, (busy.get(context) ?? 0) + 1);
-        most = Math.max(most, [...busy.values()].filter((count) => count > 0).length);
-        await delay(2);
-        busy.set(context, (busy.get(context) ?? 0) - 1);
-        return undefined;
-      };
-      const result = await clusters.meshctl(argv);
-      clusters.fault = undefined;
-      expect(result.exitCode, result.stderr).toBe(0);
-      expect(most).toBe(1);
-    },
-    60_000,
-  );
+  ])('holds for all that %s does', async (_command, argv) => {
+    const busy = new Map<string, number>();
+    let most = 0;
+    clusters.fault = async ({ context }) => {
+      busy.set(context, (busy.get(context) ?? 0) + 1);
+      most = Math.max(most, [...busy.values()].filter((count) => count > 0).length);
+      await delay(2);
+      busy.set(context, (busy.get(context) ?? 0) - 1);
+      return undefined;
+    };
+    const result = await clusters.meshctl(argv);
+    clusters.fault = undefined;
+    expect(result.exitCode, result.stderr).toBe(0);
+    expect(most).toBe(1);
+  });
 });
 
 const USERS = '# by hand\nusers:\n  - role: admin # first\n    name: "ops"\n';
@@ -398,7 +373,6 @@ describe('two operators at once', () => {
       setUsersFiles((index) => former[index] ?? '');
       expect(clusters.objects()).toEqual(before);
     },
-    60_000,
   );
 
   it('one keeps what the other takes back, and notices', async () => {

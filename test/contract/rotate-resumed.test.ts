@@ -103,5 +103,4 @@ it.each(PHASES)(
     const part = '--context mesh-1 --destination-context mesh-3 --yes'.split(' ');
     expectOk(await clusters.meshctl(['clustermesh', 'disconnect', ...part]));
   },
-  120_000,
 );

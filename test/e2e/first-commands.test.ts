@@ -12,7 +12,7 @@ import { textOf } from '../support/verdicts.ts';
 let mesh: FaultMesh;
 beforeAll(async () => {
   mesh = await startFaultMesh();
-}, 120_000);
+});
 afterAll(() => mesh.close());
 
 const PEERS = ['cilium-kvstoremesh', 'cilium-clustermesh'];
@@ -113,33 +113,27 @@ describe('what is printed is not refused where', () => {
         mesh.shutDown(mesh.two);
       },
     ],
-  ])(
-    '%s',
-    async (what, arrange) => {
-      // Of one that does not answer there may be nothing to type.
-      const isAnswering = !what.includes('does not answer');
+  ])('%s', async (what, arrange) => {
+    // Of one that does not answer there may be nothing to type.
+    const isAnswering = !what.includes('does not answer');
+    await mesh.restore();
+    await arrange();
+    const looks = [BOTH, ONE, TWO].flatMap((context) =>
+      ['status', 'check'].map((command) => mesh.meshctl(['clustermesh', command, '--context', context, '-o', 'json'])),
+    );
+    const printed = (await Promise.all(looks)).filter(({ stdout }) => stdout.startsWith('{'));
+    const ways = waysIn(printed.flatMap((result) => hintsIn(jsonOf(result))));
+    if (isAnswering) expect(ways.length).toBeGreaterThan(0);
+    for (const lines of ways) {
       await mesh.restore();
       await arrange();
-      const looks = [BOTH, ONE, TWO].flatMap((context) =>
-        ['status', 'check'].map((command) =>
-          mesh.meshctl(['clustermesh', command, '--context', context, '-o', 'json']),
-        ),
-      );
-      const printed = (await Promise.all(looks)).filter(({ stdout }) => stdout.startsWith('{'));
-      const ways = waysIn(printed.flatMap((result) => hintsIn(jsonOf(result))));
-      if (isAnswering) expect(ways.length).toBeGreaterThan(0);
-      for (const lines of ways) {
-        await mesh.restore();
-        await arrange();
-        for (const line of lines) {
-          const [command] = printedCommands({ stdout: `→ ${line}`, stderr: '' });
-          const result = await mesh.run(
-            [...(command?.argv ?? []), '--wait-duration', '5s'].slice(0, /connect|enable/.test(line) ? undefined : -2),
-          );
-          expect(result.exitCode, `${lines.join(' && ')}\n${line}\n${textOf(result)}`).toBe(0);
-        }
+      for (const line of lines) {
+        const [command] = printedCommands({ stdout: `→ ${line}`, stderr: '' });
+        const result = await mesh.run(
+          [...(command?.argv ?? []), '--wait-duration', '5s'].slice(0, /connect|enable/.test(line) ? undefined : -2),
+        );
+        expect(result.exitCode, `${lines.join(' && ')}\n${line}\n${textOf(result)}`).toBe(0);
       }
-    },
-    120_000,
-  );
+    }
+  });
 });

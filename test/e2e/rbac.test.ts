@@ -128,13 +128,9 @@ describe('the roles of an operator', () => {
     expect([...tried, ...own].sort()).toEqual(all.sort());
   });
 
-  it.each(OPERATOR_RUNS.map((argv) => [argv.join(' '), argv] as const))(
-    'allow: %s',
-    async (_line, argv) => {
-      expectAllowed(await as(AS_OPERATOR, argv));
-    },
-    60_000,
-  );
+  it.each(OPERATOR_RUNS.map((argv) => [argv.join(' '), argv] as const))('allow: %s', async (_line, argv) => {
+    expectAllowed(await as(AS_OPERATOR, argv));
+  });
 });
 
 it('the roles of an operator let two owners join by messages', async () => {
@@ -154,7 +150,7 @@ it('the roles of an operator let two owners join by messages', async () => {
   };
   const unused = invitations.find(({ state }) => state === 'invited')?.id ?? '';
   await said([...REVOKE, unused, '--context', 'mesh-1', '--yes']);
-}, 60_000);
+});
 
 /** The command's words in the registry, e.g. `certs rotate`. */
 function pathOf(argv: readonly string[]): string {
@@ -246,5 +242,5 @@ describe('the role of the demo, beside those of an operator', () => {
   it('suffices', async () => {
     applyFolder(DEMO_FOLDER);
     expectAllowed(await as(AS_DEMONSTRATOR, DEMO));
-  }, 60_000);
+  });
 });
