@@ -36,6 +36,11 @@ describe('a next step about a peer of another owner', () => {
       'have the owner of "mesh-2" run "clustermesh status" in their cluster, and here: meshctl clustermesh status --context one',
     ],
     [
+      'goes on in words behind what they are asked for, and by a shell behind what is typed',
+      `meshctl clustermesh enable --context ${THEIRS} && meshctl clustermesh enable --context one && meshctl clustermesh connect --context one --destination-context ${THEIRS}`,
+      'have the owner of "mesh-2" run "clustermesh enable" in their cluster; then: meshctl clustermesh enable --context one && meshctl clustermesh invite --context one --peer mesh-2',
+    ],
+    [
       'has their own check for what kubectl would show',
       `kubectl --context ${THEIRS} -n kube-system describe deployment/clustermesh-apiserver`,
       'have the owner of "mesh-2" run "clustermesh check" in their cluster',

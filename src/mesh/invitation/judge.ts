@@ -255,7 +255,7 @@ function judgeIdentity(message: SignedMessage, seals: Seals, receiver: Receiver)
     return {
       reason: 'name-taken',
       says: `cluster "${receiver.name}" has a peer "${name}" already, with another CA`,
-      hint: `If it is the same cluster with a new CA, forget the former one first: ${forget}`,
+      hint: `If it is the same cluster with a new CA, forget the former one, and accept this once more: ${forget}`,
     };
   }
   // One that is only let in has left nothing here to know it by, but for what its invitation has left.
@@ -265,7 +265,7 @@ function judgeIdentity(message: SignedMessage, seals: Seals, receiver: Receiver)
     return {
       reason: 'name-taken',
       says: `cluster "${receiver.name}" lets a cluster "${name}" in already, and nothing here shows that it is this one`,
-      hint: `If another accept of this message is still running, wait for it. If "${name}" is the same cluster, shut it out first: ${forget}`,
+      hint: `If another accept of this message is still running, wait for it. If "${name}" is the same cluster, shut it out, and accept this once more: ${forget}`,
     };
   }
   return undefined;

@@ -24,7 +24,9 @@ const DESTINATION = / --destination-context ((?:\\'|[^\s']|'[^']*')+)/;
 export function forOtherOwners(hint: string, context: string, peers: readonly string[] = []): string {
   const isTheirs = (text: string) => unnamedIn(text).some((name) => peers.includes(name));
   if (!isTheirs(hint)) return hint;
-  return hint.replaceAll(COMMAND_LINES, (line) => (isTheirs(line) ? forOwnersOf(line, context, peers) : line));
+  return hint.replaceAll(CHAIN, (chain) =>
+    inTurn(chain.split(' && ').map((line) => (isTheirs(line) ? forOwnersOf(line, context, peers) : line))),
+  );
 }
 
 /** Effects of a plan, where what brings back peers of another owner is put as in {@link forOtherOwners}. */
@@ -79,15 +81,20 @@ export function inWordsWhereUnled(hint: string): string {
   return hint.replaceAll(CHAIN, (chain, offset: number) => {
     if (unnamedIn(chain).length === 0) return chain;
     const steps = chain.split(' && ').map((line) => (unnamedIn(line).length > 0 ? unledWords(line) : line));
-    const words = steps.reduce((before, step) => {
-      const isTyped = COMMAND_LINE.test(step);
-      if (isTyped && COMMAND_LINE.test(before.split('; ').at(-1) ?? '')) return `${before} && ${step}`;
-      return `${before}; then${isTyped ? ':' : ''} ${step}`;
-    });
+    const words = inTurn(steps);
     const before = hint.slice(0, offset);
     const isSentence = before === '' || before.endsWith(' → ');
     const isLast = offset + chain.length === hint.length && !COMMAND_LINE.test(steps.at(-1) ?? '');
     return `${isSentence && !COMMAND_LINE.test(words) ? capital(words) : words}${isLast ? '.' : ''}`;
+  });
+}
+
+/** Steps of which each goes on from the one before, as one text: a shell joins command lines, and words the rest. */
+function inTurn(steps: readonly string[]): string {
+  return steps.reduce((before, step) => {
+    const isTyped = COMMAND_LINE.test(step);
+    if (isTyped && COMMAND_LINE.test(before.split('; ').at(-1) ?? '')) return `${before} && ${step}`;
+    return `${before}; then${isTyped ? ':' : ''} ${step}`;
   });
 }
 

@@ -1,5 +1,5 @@
 import type { EnableObstacles } from '../certificates/authority.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { connectCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { uncapital } from '../counted.ts';
 import { type Contested, enabledByForce } from '../faults/contested-enable.ts';
 import { enabledFirst, type NotReady } from '../faults/enable-first.ts';
@@ -90,7 +90,8 @@ function wordsAsIs(group: readonly Held[], around: Around): { says: string; hint
   const isOwn = dialsOwnServer(place);
   const holders = [place.context, ...contextsBeside(group)];
   const hint = forOtherOwners(words.hint, report.context, report.ofOthers);
-  const advice = { ...words, hint: isOwn ? hint : forgetIfParted(hint, problem, holders, report.ofOthers) };
+  const isOthers = !isOwn && peerContext === undefined && (report.ofOthers ?? []).includes(problem.peer ?? '');
+  const advice = { ...words, hint: isOthers ? ofAnotherOwner(hint, problem, holders) : hint };
   const forget = forgetIfSilent(advice.hint, holders, silent);
   const toPeer = group.filter((one) => !dialsOwnServer(failurePlaceOf(one)));
   const ended = endOfRequests(forget, toPeer, clusters);
@@ -112,18 +113,20 @@ function forgetIfGone(hint: string, { class: kind, peer }: StatusProblem, holder
 }
 
 /**
- * A next step about a peer of another owner that lets this cluster in no more: that owner may well have parted with it, which nothing
- * here tells.
+ * A next step about a peer of another owner where nothing here tells what that owner has done: who lets this cluster in no more may
+ * well have parted with it, and who answers with a certificate of another CA has most likely replaced the CA, whose messages are
+ * refused as long as the former one is trusted here.
  * @param holders contexts of the clusters that have the peer
  */
-function forgetIfParted(
-  hint: string,
-  { class: kind, peer }: StatusProblem,
-  holders: readonly string[],
-  ofOthers: readonly string[] = [],
-): string {
-  if (peer === undefined || kind !== 'permission-denied' || !ofOthers.includes(peer)) return hint;
-  return `${hint}; or if they have parted: ${forgetCommands(peer, holders)}`;
+function ofAnotherOwner(hint: string, { class: kind, peer = '' }: StatusProblem, holders: readonly string[]): string {
+  const forget = forgetCommands(peer, holders);
+  if (kind === 'permission-denied') return `${hint}; or if they have parted: ${forget}`;
+  if (kind !== 'tls-unknown-ca') return hint;
+  const theirs = unnamedContext(peer);
+  const renew = forOtherOwners(meshctlCommand('clustermesh enable', { context: theirs }), '', [peer]);
+  const invite = holders.map((context) => forOtherOwners(connectCommand(context, theirs), context, [peer]));
+  const anew = [forget, ...invite].join(' && ');
+  return `${renew}; or where they have replaced their CA, forget the former one, and then accept the invitation that they have made since, or make one: ${anew}`;
 }
 
 /**
