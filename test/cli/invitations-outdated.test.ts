@@ -88,3 +88,59 @@ it('who was let in by an invitation is no stranger while it waits, and a disconn
   good(await meshctl(revoke.split(' ')));
   expect(good(await b(mesh('invitations', 'list')))).not.toMatch(/ replied /);
 });
+
+/** Types what a disconnect says of open invitations. @returns how many */
+async function revokedAsPrinted(stderr: string): Promise<number> {
+  const lines = [...stderr.matchAll(/would join mesh-\d again\s+→ revoke it too: meshctl (.*)$/gm)];
+  for (const [, revoke = ''] of lines) good(await two.clusters.meshctl(revoke.split(' ')));
+  return lines.length;
+}
+
+/** Neither status nor the list has a word of invitations; the list shows how the last one stands. */
+async function hasNoWordOf(owner: (typeof two.owners)[string], last: RegExp): Promise<void> {
+  expect((await owner(mesh('status'))).stdout).not.toContain('invitation');
+  const listed = good(await owner(mesh('invitations', 'list')));
+  expect(listed).not.toContain('‼');
+  expect(listed.trim().split('\n').at(-1)).toMatch(last);
+}
+
+it('one that was never answered is history where one operator has connected the two since, and disconnect names it', async () => {
+  const a = found(two.owners['mesh-1'], 'mesh-1');
+  const { meshctl } = two.clusters;
+  for (const owner of Object.values(two.owners)) {
+    const ids = good(await owner(mesh('invitations', 'list', '-o', 'name')));
+    for (const id of ids.match(/\S+/g) ?? []) await owner(mesh('invitations', 'revoke', id, '-y'));
+  }
+  good(await a(mesh('invite', '--peer', 'mesh-2')));
+  expect((await a(mesh('status'))).stdout).toContain('waits for the reply');
+  good(await meshctl(mesh('connect', '--all')));
+  good(await meshctl(mesh('status', '--all', '--wait')));
+  await hasNoWordOf(a, / outdated /);
+  const { stderr } = await meshctl(mesh('disconnect', '--all', '-y'));
+  expect(await revokedAsPrinted(stderr)).toBe(1);
+});
+
+it('a renewal says that it is one, and is history once the two have parted, which names it on both sides', async () => {
+  const a = found(two.owners['mesh-1'], 'mesh-1');
+  const b = found(two.owners['mesh-2'], 'mesh-2');
+  await two.save('invitation.yaml', good(await a(mesh('invite', '--peer', 'mesh-2'))));
+  await two.save('reply.yaml', good(await b(mesh('accept', 'invitation.yaml', '-y'))));
+  await two.save('confirmation.yaml', good(await a(mesh('accept', 'reply.yaml', '-y'))));
+  good(await b(mesh('accept', 'confirmation.yaml', '-y')));
+  const renewal = good(await a(mesh('certs', 'rotate', '--peer', 'mesh-2')));
+  expect(renewal).toMatch(/^# The owner of cluster "mesh-1" wants to renew the certificates /);
+  await two.save('renewal.yaml', renewal);
+  good(await b(mesh('accept', 'renewal.yaml', '-y')));
+  expect((await a(mesh('status'))).stdout).toContain('waits for the reply');
+  expect((await b(mesh('status'))).stdout).toContain('waits for the confirmation');
+  for (const [owner, peer] of [
+    [a, 'mesh-2'],
+    [b, 'mesh-1'],
+  ] as const) {
+    const parted = await owner(mesh('disconnect', '--peer', peer, '-y'));
+    good(parted);
+    expect(parted.stderr).toContain(`is still open, and a message of it would join ${peer} again`);
+    await hasNoWordOf(owner, / outdated /);
+    expect(await revokedAsPrinted(parted.stderr)).toBe(1);
+  }
+});

@@ -14,6 +14,7 @@ import {
 } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
+import { configuredPeers } from '../../mesh/peers/peers.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readCertificate } from '../../pki/read.ts';
 import { createRequest } from '../../pki/request.ts';
@@ -42,6 +43,8 @@ export interface InviteOptions {
 export interface PreparedInvite {
   target: Target;
   message: SignedMessage;
+  /** Whether the two are joined already. */
+  renews: boolean;
   /** SHA-256 of the CA's certificate. */
   fingerprint: string;
   steps: readonly Step[];
@@ -59,6 +62,7 @@ export async function prepareInvite(flow: Flow, target: Target, options: InviteO
       hint: 'Invite the cluster that is to be joined with it; without --peer, any may accept.',
     });
   }
+  const renews = options.invited !== undefined && configuredPeers(own.snapshot).includes(options.invited);
   const now = flow.now();
   const { authority, certificates } = await readSigner(target, now);
   const id = randomId();
@@ -87,6 +91,7 @@ export async function prepareInvite(flow: Flow, target: Target, options: InviteO
     sentDigest: messageDigest(message),
     endpoints: addressesOf(own),
     given: own.given === 'addresses',
+    ...(renews ? { renews } : {}),
   };
   const { namespace } = target;
   const step: Step = {
@@ -98,7 +103,7 @@ export async function prepareInvite(flow: Flow, target: Target, options: InviteO
     write: { method: 'create', object: invitationSecret(namespace, record, key.pem) },
   };
   const steps = [...spentSteps(target, kept, now), step];
-  return { target, message, fingerprint: readCertificate(certificates).sha256, steps };
+  return { target, message, renews, fingerprint: readCertificate(certificates).sha256, steps };
 }
 
 /**

@@ -1,16 +1,17 @@
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
+import { isOutdated } from '../../mesh/invitation/outdated.ts';
 import {
   type InvitationRecord,
   isPending,
   isUnanswered,
-  isUsed,
   otherOf,
   revokeCommand,
   standingOf,
 } from '../../mesh/invitation/record.ts';
 import { noteOfUnreadable, standingOfUnreadable } from '../../mesh/invitation/unreadable.ts';
+import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { configuredPeers, isLetIn } from '../../mesh/peers/peers.ts';
 import { areAllConnected, type StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
@@ -27,8 +28,9 @@ export function withInvitations(report: StatusReport, kept: JudgedInvitations | 
   if (!kept) return { ...report, invitationsUnread: true };
   const { judged, unreadable } = kept;
   const records = judged.map(({ record }) => record);
+  const peers = { dialled: report.peers.map(({ name }) => name), ofOthers: report.ofOthers ?? [] };
   const pending = judged
-    .filter(({ record }, index) => isPending(record, now) && !isOutdated(record, records.slice(index + 1), report))
+    .filter(({ record }, index) => isPending(record, now) && !isOutdated(record, records.slice(index + 1), peers))
     .map(({ record, isVoid }) =>
       standingOf(record, report.context, now, { isConnected: isConnectedTo(record, report), isVoid }),
     );
@@ -42,8 +44,8 @@ export function invitedBy(kept: JudgedInvitations | undefined, now: Date): strin
 }
 
 /**
- * What becomes of open invitations when clusters shut peers out: no message of them joins anybody any more. Only who is let in
- * and not dialled can be somebody's guest: elsewhere no invitation is looked for.
+ * What becomes of open invitations when clusters part: no message of those that have let a peer in joins anybody any more, and one of
+ * any other, as of a renewal or of a time before a `connect`, would join them again.
  * @param leaving contexts of clusters that leave the mesh by it: more becomes of theirs ({@link invitationsEndingWith})
  */
 export async function invitationsEnding(
@@ -54,16 +56,33 @@ export async function invitationsEnding(
   const notes = targets.map(async (target) => {
     const parting = partings.find(({ snapshot }) => snapshot.context === target.client.context);
     if (!parting || leaving.includes(target.client.context)) return [];
-    const { snapshot, unserved } = parting;
-    const guests = unserved.filter((peer) => !configuredPeers(snapshot).includes(peer) && isLetIn(snapshot, peer));
-    if (guests.length === 0) return [];
+    const { snapshot, unserved, undialled } = parting;
     const kept = await readInvitationsIfAllowed(flow, target);
-    if (!kept) return [unlistedNote(target, `one may have let ${guests.join(', ')} in, and may still be accepted`)];
+    // Only who is let in and not dialled can be somebody's guest.
+    const guests = unserved.filter((peer) => !configuredPeers(snapshot).includes(peer) && isLetIn(snapshot, peer));
+    const parted = [...new Set([...unserved, ...undialled])];
+    if (!kept) {
+      if (guests.length > 0) {
+        return [unlistedNote(target, `one may have let ${guests.join(', ')} in, and may still be accepted`)];
+      }
+      const invited = parted.filter((peer) => peersOfOthers(snapshot).includes(peer));
+      return invited.length > 0
+        ? [unlistedNote(target, `one that is open may still join ${invited.join(', ')} again`)]
+        : [];
+    }
+    const now = flow.now();
+    const ending = openAmong(kept, now).filter(({ peer }) => guests.includes(peer));
+    const others = kept.judged
+      .filter(({ record, isVoid }) => isOpen(record, isVoid, now) && parted.includes(otherOf(record) ?? ''))
+      .filter(({ record: { id } }) => !ending.some((one) => one.id === id));
+    const { context } = target.client;
     return [
-      ...openAmong(kept, flow.now())
-        .filter(({ peer }) => guests.includes(peer))
-        .map((one) => endingNote(target, one)),
-      ...unreadableNotes(target, kept),
+      ...ending.map((one) => endingNote(target, one)),
+      ...others.map(({ record }) => {
+        const revoke = revokeCommand(context, record.id);
+        return `context "${context}": invitation ${record.id} is still open, and a message of it would join ${otherOf(record)} again → revoke it too: ${revoke}`;
+      }),
+      ...(guests.length + ending.length + others.length > 0 ? unreadableNotes(target, kept) : []),
     ];
   });
   return (await Promise.all(notes)).flat();
@@ -75,9 +94,7 @@ export async function invitationsEndingWith(flow: Flow, target: Target): Promise
   if (!kept) return [unlistedNote(target, 'those that are open stay, and may still be accepted')];
   const now = flow.now();
   const { context } = target.client;
-  const waiting = kept.judged.filter(
-    ({ record: { peer, ...record }, isVoid }) => !peer && !isVoid && isUnanswered(record) && record.expires > now,
-  );
+  const waiting = kept.judged.filter(({ record, isVoid }) => !record.peer && isOpen(record, isVoid, now));
   return [
     ...openAmong(kept, now).map((one) => endingNote(target, one)),
     ...waiting.map(({ record: { id } }) => {
@@ -110,9 +127,14 @@ function unlistedNote({ client: { context } }: Target, what: string): string {
 
 /** Those that have let another cluster in, and wait for its answer. */
 function openAmong({ judged }: JudgedInvitations, now: Date): OpenInvitation[] {
-  return judged.flatMap(({ record: { id, peer, ...record }, isVoid }) =>
-    peer && !isVoid && isUnanswered(record) && record.expires > now ? [{ id, peer: peer.name }] : [],
+  return judged.flatMap(({ record, isVoid }) =>
+    record.peer && isOpen(record, isVoid, now) ? [{ id: record.id, peer: record.peer.name }] : [],
   );
+}
+
+/** Whether an answer to it would still be accepted. */
+function isOpen(record: InvitationRecord, isVoid: boolean, now: Date): boolean {
+  return !isVoid && isUnanswered(record) && record.expires > now;
 }
 
 /**
@@ -125,7 +147,7 @@ export async function endingWithCa({ now, signal }: Flow, target: Target): Promi
   const { context } = target.client;
   if (!kept) return [unlistedNote(target, 'no answer to one that is open is accepted once the CA is replaced')];
   const ending = kept.judged
-    .filter(({ record, isVoid }) => !isVoid && isUnanswered(record) && record.expires > now())
+    .filter(({ record, isVoid }) => isOpen(record, isVoid, now()))
     .map(({ record }) => {
       const { id, role, next } = standingOf(record, context, now(), { isVoid: true });
       const [what, then] =
@@ -139,22 +161,4 @@ export async function endingWithCa({ now, signal }: Flow, target: Target): Promi
 
 function isConnectedTo({ peer }: InvitationRecord, { peers }: StatusReport): boolean {
   return areAllConnected(peers.find(({ name }) => name === peer?.name)?.agents);
-}
-
-/**
- * Of an invitation that is used here nobody waits any more once the peer is gone, has been invited anew, or is connected
- * by one operator (`connect`) since; of one that was never answered, once its peer has come by a later one.
- */
-function isOutdated(
-  record: InvitationRecord,
-  later: readonly InvitationRecord[],
-  { peers, ofOthers = [] }: Pick<StatusReport, 'peers' | 'ofOthers'>,
-): boolean {
-  const { state, peer } = record;
-  if (state !== 'confirmed') {
-    const other = otherOf(record);
-    return other !== undefined && later.some((one) => isUsed(one) && one.peer?.name === other);
-  }
-  const isJoined = peer !== undefined && peers.some(({ name }) => name === peer.name) && ofOthers.includes(peer.name);
-  return !isJoined || later.some((other) => other.peer?.name === peer?.name);
 }

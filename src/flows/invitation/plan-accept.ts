@@ -43,8 +43,7 @@ export async function planAccept(target: Target, given: Accepted): Promise<Plann
   if (message.step === 'invitation') {
     const { steps, answer } = await planReply(target, given, incoming);
     // No file names the cluster yet: its user hangs on what is written down if the list of users is lost.
-    const isDialled = configuredPeers(own.snapshot).includes(peer.identity.name);
-    const marks = isDialled
+    const marks = isDialled(given)
       ? []
       : markSteps(own, marksFor(peer.identity.name, { access: 'let-in', joined: 'invitation' }));
     return { directions: [incoming], serve: [...steps, ...serve, ...marks], dial: [], answer };
@@ -68,6 +67,10 @@ export async function planAccept(target: Target, given: Accepted): Promise<Plann
     dial: [...dial, ...keepRecord(given, record, 'the invitation is used, and its key is where it is needed', note)],
     answer,
   };
+}
+
+function isDialled({ own, peer }: Accepted): boolean {
+  return configuredPeers(own.snapshot).includes(peer.identity.name);
 }
 
 /** The other cluster dials this one, with a certificate of which it alone has the key. */
@@ -142,6 +145,7 @@ async function planReply(
     received: seals.digest,
     endpoints: addressesOf(own),
     given: own.given === 'addresses',
+    ...(isDialled(given) ? { renews: true } : {}),
   };
   const object = invitationSecret(namespace, record, key.pem);
   const why = `keeps the key for dialling ${message.cluster.name}`;

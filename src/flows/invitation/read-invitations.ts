@@ -1,11 +1,13 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import type { CaFacts } from '../../mesh/cluster-snapshot.ts';
+import type { PeersByOwner } from '../../mesh/invitation/outdated.ts';
 import { INVITATION_LABEL, type InvitationRecord, isUnanswered, readRecord } from '../../mesh/invitation/record.ts';
 import { type UnreadableInvitation, unreadableInvitation } from '../../mesh/invitation/unreadable.ts';
 import { type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
+import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { readBundle } from '../../pki/read.ts';
 import { readAuthorityFacts } from '../../snapshot/read-snapshot.ts';
 import type { Target } from '../flow.ts';
@@ -81,8 +83,17 @@ export async function readInvitations(
 }
 
 /** Whether a peer of a cluster is another owner's: then certificates for dialling it are asked of them. */
-export async function isOfOtherOwner({ client, namespace }: Target, peer: string): Promise<boolean> {
+export async function isOfOtherOwner(target: Target, peer: string): Promise<boolean> {
+  return (await readPeersByOwner(target)).ofOthers.includes(peer);
+}
+
+/** Whom a cluster has as peers, where no more of it is read. */
+export async function readPeersByOwner(
+  { client, namespace }: ReadableTarget<'get'>,
+  signal?: AbortSignal,
+): Promise<PeersByOwner> {
   const ref = secretRef(namespace, AGENT_PEERS_SECRET);
-  const secret = await client.get(ref);
-  return secret !== undefined && peersOfOthers({ objects: new Map([[keyOf(ref), secret]]), namespace }).includes(peer);
+  const secret = await client.get(ref, { signal });
+  const objects = new Map(secret ? [[keyOf(ref), secret]] : []);
+  return { dialled: configuredPeers({ objects, namespace }), ofOthers: peersOfOthers({ objects, namespace }) };
 }

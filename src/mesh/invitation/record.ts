@@ -33,6 +33,8 @@ export interface InvitationRecord {
   endpoints: readonly string[];
   /** Whether somebody has named them; else they are those of the Service, wherever that goes. */
   given?: boolean | undefined;
+  /** Whether the two were joined already when it was made or accepted here. */
+  renews?: boolean | undefined;
 }
 
 /**
@@ -194,7 +196,7 @@ export interface InvitationStanding {
   next?: string | undefined;
 }
 
-type ReadStanding = InvitationState | 'expired' | 'void';
+type ReadStanding = InvitationState | 'expired' | 'void' | 'outdated';
 
 /** @param context of the cluster that has the invitation */
 export function revokeCommand(context: string, id: string): string {
@@ -206,16 +208,17 @@ export function revokeCommand(context: string, id: string): string {
  * @param context of the cluster that has it
  * @param isConnected whether this cluster is seen to be connected to the other one
  * @param isVoid whether the CA that signed this side's message has been replaced: no answer to it is accepted
+ * @param isOld whether nobody waits for it any more (`isOutdated`)
  */
 export function standingOf(
   record: InvitationRecord,
   context: string,
   now: Date,
-  { isConnected = false, isVoid = false } = {},
+  { isConnected = false, isVoid = false, isOld = false } = {},
 ): InvitationStanding {
   const { id, role, expires } = record;
   const peer = otherOf(record);
-  const state = stateOf(record, now, isVoid);
+  const state = stateOf(record, now, { isVoid, isOld });
   const accept = (file: string) => meshctlCommand('clustermesh accept', { context }, [file]);
   const revoke = revokeCommand(context, id);
   const again = meshctlCommand('clustermesh invite', { context }, peer === undefined ? [] : ['--peer', peer]);
@@ -230,17 +233,23 @@ export function standingOf(
       next: accept('reply.yaml'),
     },
     replied: { waitsFor: `the confirmation of ${whom}`, next: accept('confirmation.yaml') },
-    confirmed: expires <= now ? {} : confirmed,
+    confirmed: expires <= now || isOld ? {} : confirmed,
     joined: {},
     revoked: {},
     expired: { next: revoke },
     void: { next: role === 'guest' ? revoke : `${revoke} && ${again}` },
+    outdated: {},
   };
   return { id, role, peer, state, expires: expires.toISOString(), ...steps[state] };
 }
 
-function stateOf({ state, expires }: InvitationRecord, now: Date, isVoid: boolean): ReadStanding {
+function stateOf(
+  { state, expires }: InvitationRecord,
+  now: Date,
+  { isVoid, isOld }: Record<'isVoid' | 'isOld', boolean>,
+): ReadStanding {
   if (OVER.includes(state)) return state;
+  if (isOld) return 'outdated';
   if (expires <= now) return 'expired';
   return isVoid ? 'void' : state;
 }

@@ -8,12 +8,16 @@ const ABOUT: Readonly<Record<SignedMessage['step'], string>> = {
   confirmation: 'has accepted your reply',
 };
 
-/** A message as the document that is handed over; its comments say what it is for. No key is in it. */
-export function messageText(message: SignedMessage): string {
+/**
+ * A message as the document that is handed over; its comments say what it is for. No key is in it.
+ * @param renews whether it invites a cluster that is joined already
+ */
+export function messageText(message: SignedMessage, renews = false): string {
   const { step, cluster, expires } = message;
   const document = { apiVersion: MESSAGE_API, kind: MESSAGE_KIND, ...messageData(message) };
+  const about = renews ? 'wants to renew the certificates by which it and your cluster are joined' : ABOUT[step];
   return [
-    `# The owner of cluster "${cluster.name}" ${ABOUT[step]}. Save this as ${step}.yaml, and have meshctl accept it`,
+    `# The owner of cluster "${cluster.name}" ${about}. Save this as ${step}.yaml, and have meshctl accept it`,
     '# (clustermesh accept) in your cluster.',
     `# Nothing in it is secret. It is good until ${shownTime(expires)}, once.`,
     stringify(document, { aliasDuplicateObjects: false, lineWidth: 0 }).trimEnd(),

@@ -14,7 +14,7 @@ export async function inviteOwner(
   { dryRun, output }: { dryRun: DryRun | undefined; output: PlanFlags['output'] },
 ): Promise<CommandResult> {
   const prepared = await prepareInvite(context, target, options);
-  const { steps, message, fingerprint } = prepared;
+  const { steps, message, renews, fingerprint } = prepared;
   if (dryRun) {
     const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], steps) : undefined;
     const notes = { [target.client.context]: ['each run makes an id, a key and a Secret of its own: not these'] };
@@ -23,5 +23,5 @@ export async function inviteOwner(
   }
   await writeInvite(context, prepared);
   context.progress.info(`The CA of ${message.cluster.name} (yours): ${fingerprintOf(fingerprint)}`);
-  return messageResult(context, message, message.invited);
+  return messageResult(context, message, message.invited, renews);
 }

@@ -1,5 +1,7 @@
-import { readJudgedInvitations } from '../../../flows/invitation/read-invitations.ts';
+import { readJudgedInvitations, readPeersByOwner } from '../../../flows/invitation/read-invitations.ts';
 import { whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
+import { unlessForbidden } from '../../../kube/unless-refused.ts';
+import { isOutdated } from '../../../mesh/invitation/outdated.ts';
 import { standingOf } from '../../../mesh/invitation/record.ts';
 import { standingOfUnreadable } from '../../../mesh/invitation/unreadable.ts';
 import { invitationIds, invitationNotes, invitationsText } from '../../../views/invitation/invitations-view.ts';
@@ -20,12 +22,17 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
     const { done, failed } = await whereItSucceeds(context, targets, async (target) => ({
       context: target.client.context,
       kept: await readJudgedInvitations(target, context.signal),
+      peers: await unlessForbidden(readPeersByOwner(target, context.signal)),
     }));
     const now = context.now();
     const invitations = printable(
-      done.flatMap(({ context: name, kept }) =>
+      done.flatMap(({ context: name, kept, peers }) =>
         [
-          ...kept.judged.map(({ record, isVoid }) => standingOf(record, name, now, { isVoid })),
+          ...kept.judged.map(({ record, isVoid }, index) => {
+            const later = kept.judged.slice(index + 1).map((one) => one.record);
+            const isOld = peers !== undefined && isOutdated(record, later, peers);
+            return standingOf(record, name, now, { isVoid, isOld });
+          }),
           ...kept.unreadable.map((one) => standingOfUnreadable(one, name)),
         ].map((one) => ({ context: name, ...one })),
       ),
