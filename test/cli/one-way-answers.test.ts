@@ -140,7 +140,7 @@ it('is told by status, fails a check, and is called at risk by service list and 
   const status = ['clustermesh', 'status', ...services, '--wait'];
   // It was chosen, and all are connected as they are to be: a word on it, and no failure.
   expect((await ok(status)).stdout).toContain('Requests from mesh-1 for shop/api that go to mesh-2 get no answer');
-  const unanswered = [{ from: 'mesh-1', to: 'mesh-2', services: ['shop/api'] }];
+  const unanswered = [{ from: 'mesh-1', to: 'mesh-2', services: ['shop/api'], later: [] }];
   expect(jsonOf(await ok([...status, '-o', 'json']))).toMatchObject({ healthy: true, unanswered });
   const check = ['clustermesh', 'check', ...services, '--category', 'peers'];
   const checked = await run(check);
@@ -154,12 +154,28 @@ it('is told by status, fails a check, and is called at risk by service list and 
   expect(listed).toMatch(
     /→ To have both dial:\s+meshctl clustermesh connect --context mesh-1 --destination-context mesh-2 --connection-mode bidirectional\n/,
   );
+  expect(listed.match(/meshctl clustermesh status/g)).toHaveLength(1);
   const failover = ['service', 'failover', ...services, '--without', 'mesh-1', '-o', 'json'];
   expect(JSON.stringify(jsonOf(await run(failover)).clusters)).toContain('get no answer');
   await ok(BOTH);
   expect((await ok(status)).stdout).not.toContain('answer');
   await ok(check);
   expect((await ok(['service', 'list', ...services])).stdout).not.toMatch(/at risk|answer/);
+});
+
+it('is told by status, as by check, where affinity keeps requests at home until those backends are gone', async () => {
+  for (const context of ['mesh-1', 'mesh-2']) share(context);
+  for (const context of ['mesh-1', 'mesh-2']) clusterAt(clusters, context).store.create(backendsOf('shop', 'api'));
+  const both = ['--context', 'mesh-1,mesh-2'];
+  await ok(['service', 'global', 'shop/api', ...both, '--affinity', 'local', '--yes']);
+  await ok([...UNICAST, '--yes']);
+  const status = ['clustermesh', 'status', ...both, '--wait'];
+  const told = (await ok(status)).stdout.replaceAll(/\s+/g, ' ');
+  expect(told).toContain('Requests from mesh-1 for shop/api do not go to mesh-2 so far, and would get no answer there');
+  expect(told).toContain(`→ To have both dial${BY_CONNECT}`);
+  const unanswered = [{ from: 'mesh-1', to: 'mesh-2', services: [], later: ['shop/api'] }];
+  expect(jsonOf(await ok([...status, '-o', 'json']))).toMatchObject({ healthy: true, unanswered });
+  expect((await ok(['clustermesh', 'check', ...both, '--category', 'peers'])).stdout).toContain('would get no answer');
 });
 
 it('nothing that shows clusters tells to connect one that is not enabled, which connect refuses', async () => {

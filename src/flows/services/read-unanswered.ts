@@ -5,7 +5,7 @@ import { readServiceClusters } from './read-service-clusters.ts';
 import { readConfiguredServices } from './read-services.ts';
 
 /**
- * For which Services requests go from one of these clusters to another one that does not answer them. It is told beside what was
+ * For which Services requests go from one of these clusters to another one that does not answer them, or may come to. It is told beside what was
  * asked for: where Services may not be read, nothing is said.
  */
 export async function readUnanswered(flow: Flow, targets: readonly Target[]): Promise<UnansweredServices[]> {
@@ -13,8 +13,7 @@ export async function readUnanswered(flow: Flow, targets: readonly Target[]): Pr
   try {
     const members = await readServiceClusters(targets, leaveOut);
     if (!members.some(({ settings }) => settings.tunnels)) return [];
-    const found = unansweredServices(await readConfiguredServices(members, {}, leaveOut));
-    return found.filter(({ services }) => services.length > 0);
+    return unansweredServices(await readConfiguredServices(members, {}, leaveOut));
   } catch (error) {
     flow.signal.throwIfAborted();
     if (!(error instanceof MeshctlError) || error.code === 'Bug') throw error;

@@ -54,7 +54,7 @@ export interface MeshStatusReport {
   /** Each cluster that was asked to each cluster that is known of, row by row. */
   matrix: MatrixCell[];
   /** What becomes of requests where only one of two clusters dials, as chosen; absent where all are answered, or nobody looked. */
-  unanswered?: readonly Omit<UnansweredServices, 'later'>[] | undefined;
+  unanswered?: readonly UnansweredServices[] | undefined;
   /** Where all contexts were asked for: peers to which none leads, by name, so that their connections were seen from one side only. */
   outside?: readonly string[] | undefined;
 }

@@ -6,18 +6,32 @@ import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
 import type { ReadCluster, ReadClusters } from './read-clusters.ts';
 
+/** The connections that are not there or broken, each with why; then, once, where that is told in full, and what has both dial. */
+export function brokenLinkLines({ clusters }: Pick<ReadClusters, 'clusters'>, theme: Theme): string[] {
+  const { lines: apart, isAll: isNoMesh } = apartLines(clusters, theme);
+  const oneWay = oneWayLines(clusters, theme);
+  const notes = brokenLinkNotes(clusters).map((note) => `⚠️  ${note}`);
+  const status = statusCommand(clusters);
+  const next = notes.length > 0 || isNoMesh ? [status] : oneWay.length > 0 ? [`Whether that is meant: ${status}`] : [];
+  return [
+    ...apart,
+    ...oneWay,
+    ...notes,
+    ...[...next, ...haveBothDial(clusters)].flatMap((hint) => hintLines(hint, theme)),
+  ];
+}
+
 /** Clusters that have nothing to do with each other: where nobody is connected, that is no mesh. */
-function apartLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
+function apartLines(clusters: readonly ReadCluster[], theme: Theme): { lines: string[]; isAll: boolean } {
   const pairs = pairsOf(clusters);
   const apart = pairs.filter(([one, other]) => isApart(one, other) && isApart(other, one));
-  const oneWay = oneWayLines(clusters, theme);
-  if (apart.length === 0) return oneWay;
+  if (apart.length === 0) return { lines: [], isAll: false };
   if (apart.length === pairs.length) {
     const words = `${clusters.length === 2 ? 'These clusters are not' : 'None of these clusters is'} connected with ${clusters.length === 2 ? 'each other' : 'another'}: each uses its own backends only`;
-    return [`⚠️  ${theme.warn(words)}`, ...hintLines(statusCommand(clusters), theme)];
+    return { lines: [`⚠️  ${theme.warn(words)}`], isAll: true };
   }
   const words = pairWords(apart.map(([one, other]) => [one.cluster, other.cluster])).join('; ');
-  return [theme.dim(`not connected, so neither uses the other's backends: ${words}`), ...oneWay];
+  return { lines: [theme.dim(`not connected, so neither uses the other's backends: ${words}`)], isAll: false };
 }
 
 /** `a and b; a and c`; whoever is in many of the pairs is named once: `a and each of b, c and d`. */
@@ -34,42 +48,28 @@ function oneWayLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
     const peers = clusters.filter((other) => other !== one && isApart(one, other) && !isApart(other, one));
     return peers.length === 0 ? [] : [{ cluster: one.cluster, peers: enumerated(peers.map(({ cluster }) => cluster)) }];
   });
-  const lines = foldAlike(oneWay, ({ peers }) => peers).map((same) => {
+  return foldAlike(oneWay, ({ peers }) => peers).map((same) => {
     const [dial, it] = same.length === 1 ? ['does not dial', 'it'] : ['do not dial', 'them'];
     const names = enumerated(same.map(({ cluster }) => cluster));
     return theme.dim(`${names} ${dial} ${same[0]?.peers}, so backends there do not count for ${it}`);
   });
-  if (lines.length === 0) return [];
+}
+
+/** The next step where it is by who dials alone that requests get no answer; where more is wrong, `status` has it. */
+function haveBothDial(clusters: readonly ReadCluster[]): string[] {
   const bothWays = clusters.flatMap((one) =>
     clusters
       .filter(
         (other) =>
-          isApart(other, one) &&
-          // Where more is wrong than who dials, as with one that is not enabled, `status` has the next step.
-          one.brokenLinks?.some(({ peer, unanswered }) => peer === other.cluster && unanswered),
+          isApart(other, one) && one.brokenLinks?.some(({ peer, unanswered }) => peer === other.cluster && unanswered),
       )
       .map((other) => connectCommand(one.context, other.context, ['--connection-mode', 'bidirectional'])),
   );
-  return [
-    ...lines,
-    ...hintLines(`Whether that is meant: ${statusCommand(clusters)}`, theme),
-    ...(bothWays.length > 0 ? hintLines(`To have both dial: ${bothWays.join(' && ')}`, theme) : []),
-  ];
+  return bothWays.length > 0 ? [`To have both dial: ${bothWays.join(' && ')}`] : [];
 }
 
 function isApart({ peers }: ReadCluster, { cluster }: ReadCluster): boolean {
   return peers !== undefined && !peers.includes(cluster);
-}
-
-/** The connections that are not there or broken, each with why, and where that is told in full. */
-export function brokenLinkLines({ clusters }: Pick<ReadClusters, 'clusters'>, theme: Theme): string[] {
-  const notes = brokenLinkNotes(clusters);
-  if (notes.length === 0) return apartLines(clusters, theme);
-  return [
-    ...apartLines(clusters, theme),
-    ...notes.map((note) => `⚠️  ${note}`),
-    ...hintLines(statusCommand(clusters), theme),
-  ];
 }
 
 /** The same, a clause each: those to one cluster, or from one, of which the same is to be said, as one. */

@@ -127,12 +127,15 @@ function meshLines(report: MeshStatusReport, theme: Theme, contexts: Contexts | 
   return lines;
 }
 
-/** Of connections that are one-way, as chosen: which requests have no answer by that. */
+/** Of connections that are one-way, as chosen: which requests have no answer by that, or would have none. */
 function unansweredLines({ unanswered = [], clusters }: MeshStatusReport, theme: Theme): string[] {
   const contextOf = (name: string) => clusters.find(({ cluster }) => cluster.name === name)?.context ?? name;
-  return unanswered.flatMap(({ from, to, services }) => {
+  return unanswered.flatMap(({ from, to, services, later }) => {
     const why = `${to} does not dial ${from}, and sends packets through the tunnel only to pods of clusters that it dials`;
-    const says = `Requests from ${from} for ${firstOf(services)} that go to ${to} get no answer: ${why}`;
+    const says =
+      services.length > 0
+        ? `Requests from ${from} for ${firstOf(services)} that go to ${to} get no answer: ${why}`
+        : `Requests from ${from} for ${firstOf(later)} do not go to ${to} so far, and would get no answer there: ${why}`;
     const both = connectCommand(contextOf(from), contextOf(to), ['--connection-mode', 'bidirectional']);
     const next = enabledFirst(`To have both dial: ${both}`, notReadyIn(clusters));
     return ['', `⚠️  ${theme.warn(says)}`, ...hintLines(next, theme)];

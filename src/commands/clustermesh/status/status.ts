@@ -168,8 +168,7 @@ async function unansweredIn(
   const concerned = mesh.clusters.flatMap((report) => (names.includes(report.cluster.name) ? [report.context] : []));
   if (concerned.length === 0) return [];
   const targets = asked.filter(({ client }) => concerned.includes(client.context));
-  const found = await readUnanswered(context, targets);
-  return found.map(({ from, to, services }) => ({ from, to, services }));
+  return readUnanswered(context, targets);
 }
 
 /** The clusters of connections that are one-way. */
