@@ -92,6 +92,26 @@ describe('sandbox break', () => {
   });
 });
 
+it.each([
+  [
+    'gke,eks',
+    /contexts +gke, eks\n[\s\S]* enable --context gke,eks\n +meshctl clustermesh connect --context gke --destination-context eks\n[\s\S]* status --context gke,eks --wait\n/,
+  ],
+  [
+    'gke,eks,bare-metal',
+    /contexts +gke, eks, bare-metal\n[\s\S]* enable --context gke,eks,bare-metal\n +meshctl clustermesh connect --all\n[\s\S]*--context bare-metal apply .*\n +meshctl clustermesh status --all --wait\n/,
+  ],
+  ['gke,gke', /contexts +mesh-1, mesh-2\n/],
+])('sandbox up --provider %s names its contexts by them, and what it prints joins all', async (providers, says) => {
+  const ctrlC = new AbortController();
+  const onOutput = (text: string) => text.includes('Ctrl-C ends') && ctrlC.abort();
+  const { stdout, stderr } = await runCli(['sandbox', 'up', '--nodes', '1', '--provider', providers], {
+    signal: ctrlC.signal,
+    onOutput,
+  });
+  expect(`${stdout}${stderr}`).toMatch(says);
+});
+
 it('sandbox up counts its clusters as one does', async () => {
   const ctrlC = new AbortController();
   const onOutput = (text: string) => text.includes('is up') && ctrlC.abort();

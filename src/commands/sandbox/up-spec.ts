@@ -22,7 +22,9 @@ export const SANDBOX_UP = {
     { flags: '--cilium-version <version>', description: 'Cilium version that they report', default: '1.20.0' },
     {
       flags: '--provider <list>',
-      description: 'platform that they report, one for all or one for each: gke (default), eks, aks, kind, bare-metal',
+      description:
+        'platform that they report, one for all or one for each: gke (default), eks, aks, kind, bare-metal; where each has another, ' +
+        'contexts are named by it',
       parse: parseSeries,
       repeatable: 'lists',
       alike: true,

@@ -45,9 +45,12 @@ function clustersOf({ clusters, provider = [] }: FlagsOf<typeof SANDBOX_UP>): Sa
       hint: 'Name one for all, or one for each cluster.',
     });
   }
+  // As contexts of real clusters mostly are, and as the documentation has them.
+  const areNames = provider.length > 1 && new Set(provider).size === provider.length;
   return Array.from({ length: count }, (_, index) => {
-    const known = PROVIDER_NAMES.get(provider[index] ?? provider[0] ?? '');
-    return known ? { provider: known } : {};
+    const name = provider[index] ?? provider[0] ?? '';
+    const known = PROVIDER_NAMES.get(name);
+    return known ? { provider: known, ...(areNames ? { context: name } : {}) } : {};
   });
 }
 

@@ -15,6 +15,16 @@ export function sandboxText(
   theme: Theme,
 ): string {
   const [first, second] = contexts;
+  // Of two each is named, as in the documentation.
+  const [connect, watched] =
+    contexts.length > 2
+      ? [
+          meshctlCommand('clustermesh connect', {}, ['--all']),
+          meshctlCommand('clustermesh status', {}, ['--all', '--wait']),
+        ]
+      : first && second
+        ? [connectCommand(first, second), meshctlCommand('clustermesh status', { context: contexts }, ['--wait'])]
+        : [];
   return [
     `${theme.bold('kubeconfig')}  ${kubeconfigPath}`,
     `${theme.bold('contexts')}    ${contexts.join(', ')}\n`,
@@ -22,9 +32,9 @@ export function sandboxText(
     `${how}:`,
     `  export KUBECONFIG=${shellWord(kubeconfigPath)}`,
     `  ${meshctlCommand('clustermesh enable', { context: contexts })}`,
-    ...(first && second ? [`  ${connectCommand(first, second)}`] : []),
+    ...(connect === undefined ? [] : [`  ${connect}`]),
     ...contexts.map((context) => `  ${kubectlCommand({ context }, ['apply', '-f', workload])}`),
-    ...(first && second ? [`  ${meshctlCommand('clustermesh status', { context: [first, second] }, ['--wait'])}`] : []),
+    ...(watched === undefined ? [] : [`  ${watched}`]),
     `\n${ending}\n`,
   ].join('\n');
 }
