@@ -16,6 +16,7 @@ import { meshctlCommand } from '../../../mesh/command-line.ts';
 import { byWhoIsTold } from '../../../mesh/connect/disconnect-plan.ts';
 import { exitOf, MeshctlError } from '../../../mesh/errors.ts';
 import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
+import { isChange } from '../../../mesh/plan/plan.ts';
 import { disconnectText } from '../../../views/connect/disconnect-view.ts';
 import { seenData } from '../../../views/connect/seen-data.ts';
 import { clusterSteps } from '../../../views/plan/plan-data.ts';
@@ -81,7 +82,10 @@ async function carryOut(
   const { steps: planned } = prepared.plan;
   const names = new Map(plan.partings.map(({ snapshot }) => [snapshot.context, knownAs(snapshot)]));
   const report = { steps: planned, names, ...(effects.length > 0 ? { effects } : {}), hazards, warnings: known };
-  for (const warning of alikeWarnings(known)) context.progress.warn(warning);
+  // With --yes nobody reads it first, and the text of the result has it.
+  const toldAtEnd = flags.yes && !dryRun && flags.output === 'text' && planned.some(isChange) ? plan.standing : [];
+  const first = known.filter((words) => !toldAtEnd?.includes(words));
+  for (const warning of alikeWarnings(first)) context.progress.warn(warning);
   if (dryRun) {
     const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
     const held = { steps: planned, targets: prepared.targets, parallel: flags.parallel };
