@@ -98,6 +98,7 @@ describe('two owners', () => {
     const unasked = failureOf(await accept(b, 'invitation.yaml'));
     expect(unasked).toMatchObject({ exitCode: 2 });
     expect(unasked.says).toContain('confirmation needed');
+    expect(unasked.says).toContain('Review the plan with --dry-run, ask the owner');
     // To compare is the point of the question: no hint leads past it.
     expect(unasked.says).toContain("meshctl clustermesh accept invitation.yaml --fingerprint '<SHA256:…>'");
     expect(unasked.says).not.toMatch(/--yes|SHA256:[0-9A-F]/);

@@ -162,7 +162,7 @@ async function confirmPeer(
     `Are the fingerprints the same on both sides, so that ${name} may be let in?`,
     about,
     // Not --yes: who cannot be asked here has to compare elsewhere. Nor the fingerprint itself, which the message brought.
-    `Ask the owner of "${name}" for their CA's fingerprint over another channel than the message, and give it: ` +
+    `Review the plan with --dry-run, ask the owner of "${name}" for their CA's fingerprint over another channel than the message, and give it: ` +
       context.again('--fingerprint', '<SHA256:…>'),
   );
   if (!agreed) throw new MeshctlError('Declined', `nothing was changed: the CA of "${name}" was not confirmed`);
