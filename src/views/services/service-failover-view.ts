@@ -105,6 +105,7 @@ export function failoverText(
   );
   const table = tableLines([head, ...rows]);
   const notes = [
+    ...silentColumnLines(report, theme, isRequired),
     ...notGlobalLines(report, theme),
     ...partlyGlobalLines(report, theme, isRequired),
     ...brokenLinkLines(report, theme),
@@ -115,6 +116,12 @@ export function failoverText(
   return (isMany ? [...verdict, '', ...table, '', ...notes] : [...table, '', ...notes, ...verdict])
     .join('\n')
     .trimEnd();
+}
+
+/** What the column is about, where no verdict on it says so. */
+function silentColumnLines(report: FailoverReport, theme: Theme, isRequired: boolean): string[] {
+  if (report.drainedOnly || silentLossLines(report, theme, isRequired).length > 0) return [];
+  return [theme.dim('IF SILENT: its power or network is gone, where SURVIVES is of one that is drained')];
 }
 
 /** The losses of a Service: what it fails by first, and last those that leave as many backends, all of them as one. */
