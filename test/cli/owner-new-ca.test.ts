@@ -1,5 +1,5 @@
 /** Of two owners one replaces their CA; what is printed from there on, followed as it stands, joins the two again. */
-import { afterAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type PrintedCommand, printedCommands } from '../support/printed-commands.ts';
 import { eventually, found } from '../support/sandbox-mesh.ts';
 import { good, mesh, type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
@@ -8,8 +8,7 @@ let two: TwoOwners;
 let a: Owner;
 let b: Owner;
 
-beforeEach(async () => {
-  await two?.close();
+beforeAll(async () => {
   two = await startTwoOwners();
   a = found(two.owners['mesh-1'], 'mesh-1');
   b = found(two.owners['mesh-2'], 'mesh-2');
