@@ -26,6 +26,7 @@ it('an API server that is away at the last look is no reason to take back what i
     env: { KUBECONFIG: clusters.kubeconfigPath },
   });
   expect(exitCode, stderr).toBe(0);
+  expect(stderr).toContain('whether others have undone meanwhile what this run has done there could not be seen');
   for (const context of ['one', 'two']) {
     const { annotations } = clusters.stores[context]?.get(SERVICE)?.metadata ?? {};
     expect(annotations, context).toMatchObject({ 'service.cilium.io/global': 'true' });

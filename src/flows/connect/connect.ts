@@ -121,7 +121,7 @@ function carryOutAtWork(
 
 /**
  * Serves, proves and dials, or puts every cluster back.
- * @returns the steps as they were carried out, and which peers cannot be taken up yet, as warnings
+ * @returns the steps as they were carried out, and `held`: which peers cannot be taken up yet, and what could not be seen, as warnings
  */
 async function carryOut(
   flow: Flow,
@@ -183,10 +183,10 @@ async function carryOut(
       own: account?.run ?? working?.run,
       peersOf: peersByDirections(directions),
     });
-    await requireStanding(flow, targets, directions, options.parallel);
+    const unseen = await requireStanding(flow, targets, directions, options.parallel);
     const switched = await warnOfSwitched(flow, prepared, options.parallel);
     switched.push(...(await warnOfMovedPods(flow, targets, prepared.effects)));
-    return { steps: writer.steps, held, switched };
+    return { steps: writer.steps, held: [...held, ...unseen], switched };
   } catch (error) {
     // Who it is a part of takes it back, and spares what is to stay.
     if (options.account) throw error;

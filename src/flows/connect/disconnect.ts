@@ -47,9 +47,11 @@ export async function disconnectClusters(
   const { peersOf, read } = partedIn(prepared);
   const run = { command, since, doing, targets: read, parallel, peersOf };
   if (plan.steps.every(({ action }) => action === 'keep')) {
-    if (!account) await whileAtWork(flow, { ...run, written: [] }, () => relyOnParted(flow, prepared, parallel));
+    const unlooked = account
+      ? []
+      : await whileAtWork(flow, { ...run, written: [] }, () => relyOnParted(flow, prepared, parallel));
     options.onWritten?.();
-    const unseen = await awaitNothing(flow, prepared, options);
+    const unseen = [...new Set([...unlooked, ...(await awaitNothing(flow, prepared, options))])];
     for (const warning of unseen) flow.progress.warn(warning);
     return {
       parted: [],
@@ -158,32 +160,43 @@ async function writePartings(
   }
 }
 
-/** What it has found gone may be another run's work, which is taken back if that one fails: it is to be left to this one. */
-async function relyOnParted(flow: Flow, prepared: PreparedDisconnect, parallel: number, own?: string): Promise<void> {
+/**
+ * What it has found gone may be another run's work, which is taken back if that one fails: it is to be left to this one.
+ * @returns what could not be seen, as warnings
+ */
+async function relyOnParted(
+  flow: Flow,
+  prepared: PreparedDisconnect,
+  parallel: number,
+  own?: string,
+): Promise<string[]> {
   const { peersOf, read } = partedIn(prepared);
   const shared = await relyOn(flow, read, { parallel, wanted: 'gone', own, peersOf });
-  if (shared.length > 0) await requireParted(read, prepared.partings, parallel);
+  return shared.length > 0 ? requireParted(read, prepared.partings, parallel) : [];
 }
 
 /**
  * At the end, once more: a tool that makes what this has written to may have put it back meanwhile, also while etcds shut the peers
  * out already. Nothing is put back for that.
  * @param end.unseen what a wait has not seen: where a cluster does not answer at all, that says so
+ * @returns the same, with what this could not see
  * @throws MeshctlError `Conflict`, naming what is there again
  */
 async function requireStillSo(
   prepared: PreparedDisconnect,
   { unseen, journals, parallel }: { unseen: readonly string[]; journals: readonly Journal[]; parallel: number },
-): Promise<void> {
+): Promise<string[]> {
   const { read } = partedIn(prepared);
   try {
-    await requireParted(read, prepared.partings, parallel);
-    await requireWritten(read, journals, parallel);
+    const unlooked = [
+      ...(await requireParted(read, prepared.partings, parallel)),
+      ...(await requireWritten(read, journals, parallel)),
+    ];
+    return unseen.length > 0 ? [...unseen] : [...new Set(unlooked)];
   } catch (error) {
-    if (!(error instanceof MeshctlError)) throw error;
-    const isTold = error.code === 'ClusterUnreachable' && unseen.length > 0;
     // All is written and seen by now: who stops it here does not want it back.
-    if (!isTold && error.code !== 'Interrupted') throw error;
+    if (!(error instanceof MeshctlError) || error.code !== 'Interrupted') throw error;
+    return [...unseen];
   }
 }
 
@@ -210,10 +223,8 @@ async function awaitNothing(
   const look = { ...flow, progress: { ...flow.progress, start: () => silent } };
   try {
     const once = { timeoutMs: 0, parallel: options.parallel };
-    if ((await awaitParted(look, targets, toBeSeen(prepared, options), once)).length === 0) {
-      await requireStillSo(prepared, { unseen: [], journals: [], parallel: options.parallel });
-      return [];
-    }
+    if ((await awaitParted(look, targets, toBeSeen(prepared, options), once)).length === 0)
+      return await requireStillSo(prepared, { unseen: [], journals: [], parallel: options.parallel });
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
   }
@@ -233,8 +244,7 @@ async function awaitTaken(
   try {
     const toSee = toBeSeen(prepared, options);
     unseen = timeoutMs === undefined ? [] : await awaitParted(flow, targets, toSee, { timeoutMs, parallel });
-    await requireStillSo(prepared, { unseen, journals, parallel });
-    return unseen;
+    return await requireStillSo(prepared, { unseen, journals, parallel });
   } catch (error) {
     // What the last look finds says itself what does not stand.
     if (unseen && error instanceof MeshctlError && error.code === 'Conflict') throw error;

@@ -7,6 +7,7 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import { readForConnecting } from '../../snapshot/read-for-connecting.ts';
 import { warnOfUnmoved } from '../enable/move-peers.ts';
 import type { Flow } from '../flow.ts';
+import { orWithout } from '../where-it-succeeds.ts';
 import type { PreparedConnect } from './plan-dials.ts';
 
 /**
@@ -48,7 +49,8 @@ export async function warnOfSwitched(
     limit(async (): Promise<string[]> => {
       if (dialsThroughKvstoremesh(snapshot)) return [];
       const target = targets.find(({ client }) => client.context === snapshot.context);
-      const deployment = target && (await target.client.get(apiserverDeploymentRef(target.namespace)));
+      const reading = target?.client.get(apiserverDeploymentRef(target.namespace));
+      const deployment = reading && (await orWithout(flow, reading, undefined));
       const isSwitched = target && deployment && runsKvstoremesh(deployment);
       return isSwitched ? warnOfUnmoved(flow, target, snapshots) : [];
     }),

@@ -167,7 +167,7 @@ async function removeAll(
   onRemoved?.();
   try {
     if (waitMs !== undefined) await awaitGone(flow, target, removals, waitMs);
-    await requireWritten([target], journals, 1);
+    for (const words of await requireWritten([target], journals, 1)) flow.progress.warn(words);
   } catch (error) {
     tellChanged(error, removals);
     throw error;

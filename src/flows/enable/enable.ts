@@ -201,8 +201,12 @@ async function enableIn(
     // Of peers it stands on nothing: who takes those away or back is another matter.
     await relyOn(flow, [target], { parallel: 1, wanted: 'there', own: run, peersOf: () => [] });
   }
-  await requireThere(target, [...foundation, ...rest]);
-  await requireWritten([target], journals, 1);
+  const unseen = [
+    ...(await requireThere(target, [...foundation, ...rest])),
+    ...(await requireWritten([target], journals, 1)),
+  ].slice(0, 1);
+  for (const words of unseen) flow.progress.warn(words);
+  warnings.push(...unseen);
   if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)
     warnings.push(...(await warnOfUnmoved(flow, target, options.others ?? [])));
 

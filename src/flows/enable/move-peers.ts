@@ -12,6 +12,7 @@ import { readForParting } from '../../snapshot/read-for-parting.ts';
 import { untilSettled } from '../etcd/ask-etcd.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { AGENTS, REPLICAS, readAnswer, type StatusProgram } from '../status/status-programs.ts';
+import { orWithout } from '../where-it-succeeds.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { writeSteps } from '../write/write-steps.ts';
@@ -138,13 +139,14 @@ export async function awaitCache(flow: Flow, target: Target, { peers }: PeerMove
  * @param others clusters that were read, for their contexts
  */
 export async function warnOfUnmoved(
-  { progress }: Flow,
+  flow: Flow,
   { client, namespace }: Target,
   others: readonly ClusterSnapshot[],
 ): Promise<string[]> {
-  const note = noteOfUnmoved(await readForParting(client, namespace), others);
+  const snapshot = await orWithout(flow, readForParting(client, namespace), undefined);
+  const note = snapshot && noteOfUnmoved(snapshot, others);
   if (note === undefined) return [];
-  progress.warn(note);
+  flow.progress.warn(note);
   return [note];
 }
 

@@ -153,7 +153,7 @@ async function carryOut(
   // Before anything is proved to them.
   const unready = await awaitKept(flow, kept, options);
   const connected = standConnected(prepared) ? undefined : await connectAll(flow, prepared, options);
-  await relyOnKept(flow, prepared, { kept, isConnected: connected !== undefined }, options);
+  const unseen = await relyOnKept(flow, prepared, { kept, isConnected: connected !== undefined }, options);
   const serviceSteps = [...services.steps, ...extraServices];
   if (serviceSteps.some(isChange)) {
     await during(flow, { doing: 'Making services global', done: 'The services are as the file says' }, () =>
@@ -165,7 +165,8 @@ async function carryOut(
       ),
     );
   }
-  await requireWritten(targetsOf(prepared, prune), options.account.journals, options.parallel);
+  unseen.push(...(await requireWritten(targetsOf(prepared, prune), options.account.journals, options.parallel)));
+  for (const words of unseen) flow.progress.warn(words);
   for (const { target, draft } of prune.leaving) await draftAsAgreed(flow, target, draft, leaveOptions(options));
   sayWhatMayBeLeft(flow, prune);
   const parted =
@@ -200,6 +201,7 @@ async function carryOut(
       ...enabled.flatMap(({ warnings }) => warnings),
       ...(connected?.warnings ?? connections.now.warnings),
       ...unready,
+      ...unseen,
       ...(parted?.warnings ?? []),
     ],
     verified: !isUnready && (parted?.verified ?? true),
@@ -207,21 +209,27 @@ async function carryOut(
   };
 }
 
-/** What was found as the files say may be another run's work, which it takes back if it fails: it is to be left to this one. */
+/**
+ * What was found as the files say may be another run's work, which it takes back if it fails: it is to be left to this one.
+ * @returns what could not be seen, as warnings
+ */
 async function relyOnKept(
   flow: Flow,
   { members, connections }: PreparedMesh,
   { kept, isConnected }: { kept: readonly MemberDraft[]; isConnected: boolean },
   { account, parallel }: RunOptions,
-): Promise<void> {
+): Promise<string[]> {
   const targets = members.map(({ target }) => target);
   // Whatever its connections are, what they stand on is to stay.
   const shared = await relyOn(flow, targets, { parallel, wanted: 'there', own: account.run });
-  if (shared.length === 0) return;
+  if (shared.length === 0) return [];
+  const unseen: string[] = [];
   for (const { member, draft } of kept) {
-    if (shared.includes(member.target.client.context)) await requireThere(member.target, draft.plan.steps);
+    if (!shared.includes(member.target.client.context)) continue;
+    unseen.push(...(await requireThere(member.target, draft.plan.steps)));
   }
-  if (!isConnected) await requireStanding(flow, targets, connections.now.directions, parallel);
+  if (!isConnected) unseen.push(...(await requireStanding(flow, targets, connections.now.directions, parallel)));
+  return unseen;
 }
 
 /** All in parallel; when one fails, the others stop, since nothing of it is to stand. What went wrong in them as well is said. */

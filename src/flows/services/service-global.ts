@@ -58,7 +58,8 @@ export async function applyGlobalService(
       async () => undefined,
     );
     // Whoever it is a part of sees to that for all of it.
-    if (!account) await requireWritten(targets, writer.journals, CLUSTERS_AT_A_TIME);
+    if (account) return;
+    for (const words of await requireWritten(targets, writer.journals, CLUSTERS_AT_A_TIME)) flow.progress.warn(words);
   } catch (error) {
     if (account) throw error;
     const mend = (context: string): string => mendingCommand(context, steps);

@@ -5,7 +5,7 @@ import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../me
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { ownUsersOf } from '../../mesh/connect/serve-plan.ts';
-import { MeshctlError, mayAnswerLater } from '../../mesh/errors.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../../mesh/objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -26,23 +26,27 @@ import { undoneFields } from '../../mesh/plan/undone.ts';
 import { type WorkingRun, whoElse } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
 import { CONNECT_AFTERWARDS, contraryRun } from './contrary-run.ts';
+import { lastLook, type Read, readOrFail, UNSEEN } from './last-look.ts';
 
 /**
  * Looks once more at what makes clusters let each other in and dial. Two runs at once may share it: one finds there what
  * the other wrote, keeps it, and would be left without when the other takes its own work back.
  * @param parallel clusters at a time
+ * @returns what could not be seen, as warnings
  * @throws MeshctlError `Conflict`, naming what has gone, and the run that has removed it where that one is at work
  */
-export function requireStanding(
+export async function requireStanding(
   flow: Flow,
   targets: readonly Target[],
   directions: readonly Direction[],
   parallel: number,
-): Promise<void> {
-  return requireNothingMissing(flow, targets, directions, parallel, async (target, { incoming, outgoing }) => [
-    ...(await missingUsers(target, incoming)),
-    ...(await missingFiles(target, outgoing)),
+): Promise<string[]> {
+  const { read, warnings } = lastLook();
+  await requireNothingMissing(flow, targets, directions, parallel, async (target, { incoming, outgoing }) => [
+    ...(await missingUsers(target, incoming, read)),
+    ...(await missingFiles(target, outgoing, read)),
   ]);
+  return warnings();
 }
 
 /** The same before anybody dials: whether clusters still let those in who are to. */
@@ -53,7 +57,7 @@ export function requireLetIn(
   parallel: number,
 ): Promise<void> {
   return requireNothingMissing(flow, targets, directions, parallel, (target, { incoming }) =>
-    missingUsers(target, incoming),
+    missingUsers(target, incoming, readOrFail),
   );
 }
 
@@ -94,40 +98,43 @@ async function requireNothingMissing(
 
 /**
  * The same of clusters that have parted: nobody is to dial, or to be let in, whom the run has found gone or has taken out.
+ * @returns what could not be seen, as warnings
  * @throws MeshctlError `Conflict`, naming what is there again
  */
 export async function requireParted(
   targets: readonly Target[],
   partings: readonly Parting[],
   parallel: number,
-): Promise<void> {
+): Promise<string[]> {
   const limit = pLimit(parallel);
+  const { read, warnings } = lastLook();
   const looks = partings.flatMap((parting) => {
     const { context } = parting.snapshot;
     const target = targets.find(({ client }) => client.context === context);
-    return target ? [limit(() => presentIn(target, parting))] : [];
+    return target ? [limit(() => presentIn(target, parting, read))] : [];
   });
   const present = (await Promise.all(looks)).flat();
   if (present.length > 0) throw undoneMeanwhile(present, { did: 'has put it there again', named: 'present' });
+  return warnings();
 }
 
-async function presentIn({ client, namespace }: Target, { snapshot, undialled, unserved }: Parting): Promise<Undone[]> {
+async function presentIn(target: Target, { snapshot, undialled, unserved }: Parting, read: Read): Promise<Undone[]> {
+  const { client, namespace } = target;
   const { context } = client;
   const undone = (live: KubeObject, what: string, peer: string): Undone => ({
     ...{ context, live, says: `${what} in ${describeRef(refOf(live))}` },
     peers: { names: [peer], how: 'without' },
   });
   const files = PEER_SECRETS.map(async (name) => {
-    const live = undialled.length > 0 ? await client.get(secretRef(namespace, name)) : undefined;
-    return undialled.flatMap((peer) =>
-      live && secretText(live, peer) !== undefined ? [undone(live, peer, peer)] : [],
-    );
+    const live = undialled.length > 0 ? await read(target, secretRef(namespace, name)) : undefined;
+    if (!live || live === UNSEEN) return [];
+    return undialled.flatMap((peer) => (secretText(live, peer) !== undefined ? [undone(live, peer, peer)] : []));
   });
   const letIn = unserved.filter((peer) => remoteUserName(peer) !== ownUser(snapshot));
-  const listed = letIn.length > 0 ? client.get(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)) : undefined;
+  const listed = letIn.length > 0 ? read(target, configMapRef(namespace, REMOTE_USERS_CONFIGMAP)) : undefined;
   const [list, ...found] = await Promise.all([listed, ...files]);
   const users = letIn.flatMap((peer) =>
-    list && userRole(list, remoteUserName(peer)) === REMOTE_ROLE
+    list && list !== UNSEEN && userRole(list, remoteUserName(peer)) === REMOTE_ROLE
       ? [undone(list, `user ${remoteUserName(peer)}`, peer)]
       : [],
   );
@@ -140,25 +147,29 @@ async function presentIn({ client, namespace }: Target, { snapshot, undialled, u
  * @param journals of the run; of an object that it has written several times, each write counts for what it has changed, as others may have
  * written in between
  * @param parallel clusters at a time
+ * @returns what could not be seen, as warnings
  * @throws MeshctlError `Conflict`, naming what is as it was before, and who makes it
  */
 export async function requireWritten(
   targets: readonly Target[],
   journals: readonly Journal[],
   parallel: number,
-): Promise<void> {
+): Promise<string[]> {
   const limit = pLimit(parallel);
-  const looks = targets.flatMap(({ client }) => {
+  const { read, warnings } = lastLook();
+  const looks = targets.flatMap((target) => {
+    const { client } = target;
     const own = journals.filter(({ cluster }) => cluster === client.context).flatMap(({ entries }) => entries);
     return [...groupBy(own, ({ ref }) => keyOf(ref)).values()].map((writes) =>
       limit(async () => {
         const [one] = writes;
         if (!one) return [];
         try {
-          return undoneOf(client.context, one.ref, writes, await client.get(one.ref));
+          const live = await read(target, one.ref);
+          return live === UNSEEN ? [] : undoneOf(client.context, one.ref, writes, live);
         } catch (error) {
-          // All is written: what cannot be looked at once more is no reason to take it back.
-          if (error instanceof MeshctlError && (error.code === 'Interrupted' || mayAnswerLater(error))) return [];
+          // All is written: who stops it here does not want it back.
+          if (error instanceof MeshctlError && error.code === 'Interrupted') return [];
           throw error;
         }
       }),
@@ -166,6 +177,7 @@ export async function requireWritten(
   });
   const undone = (await Promise.all(looks)).flat();
   if (undone.length > 0) throw undoneMeanwhile(undone, { did: 'has undone it', named: 'undone' });
+  return warnings();
 }
 
 function undoneOf(
@@ -210,14 +222,22 @@ function undoneMeanwhile(all: readonly Undone[], { did, named, by }: Undoing): M
 
 /**
  * Looks once more whether what a run found or wrote is there: somebody may take it away at the same time.
+ * @returns what could not be seen, as warnings
  * @throws MeshctlError `Conflict`, naming what has gone or is going
  */
-export async function requireThere({ client }: Target, steps: readonly Step[]): Promise<void> {
+export async function requireThere(target: Target, steps: readonly Step[]): Promise<string[]> {
+  const { read, warnings } = lastLook();
   const meant = steps.filter(({ action, before }) => action !== 'delete' && (action !== 'keep' || before));
   const refs = [...new Map(meant.map(({ object }) => [keyOf(object), object])).values()];
-  const read = await Promise.all(refs.map(async (ref) => ({ ref, live: await client.get(ref) })));
-  const gone = read.filter(({ live }) => live === undefined || isGoing(live)).map(({ ref }) => describeRef(ref));
-  if (gone.length > 0) throw removedMeanwhile(client.context, gone);
+  const found = await Promise.all(refs.map(async (ref) => ({ ref, live: await read(target, ref) })));
+  const gone = found.filter(({ live }) => live === undefined || (live !== UNSEEN && isGoing(live)));
+  if (gone.length > 0) {
+    throw removedMeanwhile(
+      target.client.context,
+      gone.map(({ ref }) => describeRef(ref)),
+    );
+  }
+  return warnings();
 }
 
 /**
@@ -231,13 +251,15 @@ export function removedMeanwhile(context: string, gone: readonly string[]): Mesh
   });
 }
 
-async function missingUsers({ client, namespace }: Target, incoming: readonly Direction[]): Promise<Undone[]> {
+async function missingUsers(target: Target, incoming: readonly Direction[], read: Read): Promise<Undone[]> {
+  const { client, namespace } = target;
   const [direction] = incoming;
   if (!direction || !managesUsers(direction.server.snapshot)) return [];
   const users = ownUsersOf(incoming);
   if (users.size === 0) return [];
   const ref = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
-  const live = await client.get(ref);
+  const live = await read(target, ref);
+  if (live === UNSEEN) return [];
   const gone = [...users].filter((user) => !live || userRole(live, user) !== REMOTE_ROLE);
   return gone.map((user) => {
     const of = incoming.filter(({ credential }) => credential.user === user);
@@ -246,14 +268,16 @@ async function missingUsers({ client, namespace }: Target, incoming: readonly Di
   });
 }
 
-async function missingFiles({ client, namespace }: Target, outgoing: readonly Direction[]): Promise<Undone[]> {
+async function missingFiles(target: Target, outgoing: readonly Direction[], read: Read): Promise<Undone[]> {
+  const { client, namespace } = target;
   const [direction] = outgoing;
   if (!direction) return [];
   const { snapshot } = direction.client;
   const names = [dialingSecret(snapshot), ...(dialsThroughKvstoremesh(snapshot) ? [AGENT_PEERS_SECRET] : [])];
   const gone = names.map(async (name) => {
     const ref = secretRef(namespace, name);
-    const live = await client.get(ref);
+    const live = await read(target, ref);
+    if (live === UNSEEN) return [];
     return outgoing
       .filter(({ server }) => secretText(live, server.identity.name) === undefined)
       .map(({ server }) => {
