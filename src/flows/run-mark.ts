@@ -12,7 +12,7 @@ import { processMark } from './own-process.ts';
 /** Clusters that are marked, or looked at for marks, at a time. */
 export const MARKED_AT_A_TIME = 8;
 /** For what is written once the run ends, whatever its own signal says: it may be why it ends. */
-export const END_TIMEOUT_MS = 30_000;
+const END_TIMEOUT_MS = 30_000;
 /** An API server that restarts is back soon, and the next run, which goes on from there, would be held off by the mark. */
 const AT_END = { limitMs: END_TIMEOUT_MS, everyMs: 1_000 };
 

@@ -17,6 +17,7 @@ import { PEER_SECRETS } from '../../mesh/peers/peers.ts';
 import { userNames, usersFile } from '../../mesh/peers/users/remote-users.ts';
 import type { Flow, Target } from '../flow.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
+import { askedBeforeRollback } from '../write/before-rollback.ts';
 import { spareOthers } from '../write/spare-others.ts';
 import type { PreparedMesh } from './prepare-mesh.ts';
 import { changedDrafts } from './require-applicable.ts';
@@ -54,9 +55,6 @@ export async function clustersInUse(
 
 const UNSEEN = 'left as it is, because it could not be seen whether another cluster uses it by now';
 
-/** After an interruption too, and as long as a slow API server takes for an answer. */
-const LOOK_TIMEOUT_MS = 30_000;
-
 /**
  * Whether something has come since a cluster was read that this run has not written, or meshctl has applied other fields than it
  * had: then another run enables it too. So it is with an object that was made anew, under the name of one that was there, or that
@@ -75,14 +73,15 @@ function hasOthersWork(before: ClusterSnapshot, now: ClusterSnapshot, written: r
 
 /** What tells who uses a cluster, as it is now; undefined where it does not tell. */
 async function readSince({ client, namespace }: Target, before: ClusterSnapshot): Promise<ClusterSnapshot | undefined> {
-  const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
   const refs = [
     apiserverDeploymentRef(namespace),
     ...PEER_SECRETS.map((name) => secretRef(namespace, name)),
     configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
   ];
   try {
-    const read = await Promise.all(refs.map((ref) => client.get(ref, { signal })));
+    const read = await askedBeforeRollback(client, (signal) =>
+      Promise.all(refs.map((ref) => client.get(ref, { signal }))),
+    );
     const objects = new Map(read.flatMap((object) => (object ? [[keyOf(refOf(object)), object]] : [])));
     const users = read.at(-1);
     const remoteUsers = users && userNames(usersFile(users)).map((name) => ({ name, role: REMOTE_ROLE }));

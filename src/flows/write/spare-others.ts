@@ -1,6 +1,5 @@
 import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { inversePatch } from '../../kube/merge-patch.ts';
-import { outlasting } from '../../kube/outlast.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
@@ -14,16 +13,10 @@ import { rollbackAddUsers, userNames, usersFile } from '../../mesh/peers/users/r
 import { TLS_KEYS } from '../../mesh/plan/plan.ts';
 import { readBundle } from '../../pki/read.ts';
 import type { Flow, Target } from '../flow.ts';
+import { askedBeforeRollback } from './before-rollback.ts';
 import { RELIANCE_UNSEEN } from './working-run.ts';
 
 type Telling = Pick<Flow, 'progress'>;
-
-/**
- * For a look at each client's file before anything is rolled back. An API server that restarts is back by then: one that stays silent
- * keeps the whole pair from being rolled back, and of that one cluster may dial the other alone.
- */
-const LOOK_TIMEOUT_MS = 60_000;
-const AT_LOOK = { limitMs: LOOK_TIMEOUT_MS, everyMs: 2_000 };
 
 /**
  * Before a run takes its own work back: what others may stand on by then stays. Another run may have found there what this one
@@ -98,7 +91,6 @@ async function pairsOfOthers(
   directions: readonly Direction[],
   journals: readonly Journal[],
 ): Promise<ReadonlyMap<string, boolean>> {
-  const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
   const found = directions.map(async (direction): Promise<Sight[]> => {
     const { client, server } = direction;
     const { context, namespace, objects } = client.snapshot;
@@ -110,7 +102,7 @@ async function pairsOfOthers(
       .filter(({ ref }) => ref.name === name)
       .map(({ before, after }) => [fileIn(before), fileIn(after)] as const)
       .filter(([before, after]) => before !== after);
-    const secret = target && (await liveOrNone(target, secretRef(target.namespace, name), signal));
+    const secret = target && (await liveOrNone(target, secretRef(target.namespace, name)));
     if (secret === 'silent') return [[pairOf(direction), false]];
     const live = fileIn(secret);
     return live !== undefined && !isOwnWay(planned, own, live) ? [[pairOf(direction), true]] : [];
@@ -254,13 +246,9 @@ function leaveAsIs(entry: JournalEntry): void {
 }
 
 /** `silent` where a cluster gave no answer that tells, also later, whatever kept it from one: what it has is not known. */
-async function liveOrNone(
-  { client }: Target,
-  ref: ObjectRef,
-  signal: AbortSignal,
-): Promise<KubeObject | 'silent' | undefined> {
+async function liveOrNone({ client }: Target, ref: ObjectRef): Promise<KubeObject | 'silent' | undefined> {
   try {
-    return await outlasting(client.clock, AT_LOOK)(() => client.get(ref, { signal }), signal);
+    return await askedBeforeRollback(client, (signal) => client.get(ref, { signal }));
   } catch (error) {
     if (!(error instanceof MeshctlError)) throw error;
     return 'silent';

@@ -21,7 +21,6 @@ import type { Flow, Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 import {
   beginRun,
-  END_TIMEOUT_MS,
   heldByDetails,
   MARKED_AT_A_TIME,
   markAnew,
@@ -29,6 +28,7 @@ import {
   type RunMark,
   whileOthersWrite,
 } from '../run-mark.ts';
+import { askedBeforeRollback } from './before-rollback.ts';
 import {
   type AboutPeers,
   finishedRunsBy,
@@ -129,7 +129,7 @@ async function whileMarked<T>(
     const done = await work({
       run: mark.run,
       async beginRollback() {
-        const looks = marked.map(({ target }) => limit(() => whoReliesOn(target, mark)));
+        const looks = marked.map(({ target }) => limit(() => whoReliesOn(flow, target, mark)));
         return new Map((await Promise.all(looks)).flat());
       },
     });
@@ -153,19 +153,18 @@ const RELIED_ON = (host: string) =>
 /** Why what a run has made stays, where a cluster does not tell. */
 export const RELIANCE_UNSEEN = 'left as it is, because it could not be seen whether another run counts on it by now';
 
-async function whoReliesOn(target: Target, mark: WorkingMark): Promise<[string, string][]> {
+async function whoReliesOn({ progress }: Flow, target: Target, mark: WorkingMark): Promise<[string, string][]> {
   const { context } = target.client;
   let by: string | undefined;
   try {
-    const signal = AbortSignal.timeout(END_TIMEOUT_MS);
-    await writeOwn(
-      target,
-      mark,
-      (own) => {
-        by = own.reliedOnBy;
-        return { ...own, isRollingBack: by === undefined };
-      },
-      signal,
+    const say = (own: WorkingRun): WorkingRun => {
+      by = own.reliedOnBy;
+      return { ...own, isRollingBack: by === undefined };
+    };
+    await askedBeforeRollback(
+      target.client,
+      (signal) => writeOwn(target, mark, say, signal),
+      () => progress.info(`context "${context}": waiting for its API server, before anything is rolled back`),
     );
   } catch (error) {
     if (!(error instanceof MeshctlError)) throw error;
