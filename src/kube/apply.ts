@@ -4,7 +4,7 @@ import { beingDeleted, isGoing } from '../mesh/plan/going.ts';
 import type { Edit, EditBasis, ReadyWrite, Step } from '../mesh/plan/plan.ts';
 import { changedMeanwhile, isChanged, isGone, isStillSo, withWriter } from './changed-meanwhile.ts';
 import type { ClusterClient } from './client.ts';
-import { neverArrived, wasNotSent } from './http/no-answer.ts';
+import { attemptsOf, mayBeSentAgain, neverArrived } from './http/no-answer.ts';
 import { equal, mergePatch, overlay } from './merge-patch.ts';
 import { type Outlast, outlasting, WRITE_OUTAGE } from './outlast.ts';
 
@@ -60,7 +60,7 @@ export interface ApplyOutcome {
 /**
  * Writes the steps of one cluster in their order and stops at the first failure. It does not throw for what the API
  * server or the signal does: the journal of what was written must reach whoever rolls it back. What could not be sent, as while the API
- * server restarts, is sent once it is back; what may have arrived is not sent again.
+ * server restarts, is sent once it is back; of what may have arrived, only what the client repeats by itself is sent again.
  */
 export async function applySteps(
   client: ClusterClient,
@@ -68,7 +68,7 @@ export async function applySteps(
   { materialise, force, dryRun, signal, onOutage }: ApplyStepsOptions,
 ): Promise<ApplyOutcome> {
   const journal: Journal = { cluster: client.context, entries: [] };
-  const patience = { ...WRITE_OUTAGE, onOutage, mayRepeat: wasNotSent };
+  const patience = { ...WRITE_OUTAGE, onOutage, mayRepeat: mayBeSentAgain };
   const outlast: Outlast = dryRun ? (attempt) => attempt() : outlasting(client.clock, patience);
   try {
     for (const step of steps) {
@@ -126,7 +126,7 @@ async function carryOut(
     const takesBack = write.method === 'edit' ? write.rollback : undefined;
     const rollback = takesBack && seen && ((now: KubeObject) => takesBack(seen, now));
     try {
-      await persistently(options, () => record(client, { ref, before: seen, write: sent, rollback }, journal, options));
+      await record(client, { ref, before: seen, write: sent, rollback }, journal, options);
       return;
     } catch (error) {
       if (seen && error instanceof MeshctlError && error.code === 'NotFound' && error.hint === undefined)
@@ -217,7 +217,7 @@ function sentWrite(
   }
 }
 
-/** Sends a write and keeps account of it: from when it goes out as what should come of it, after the answer as what did. */
+/** Sends a write, also once an API server is back, and keeps account of it: from when it goes out as what should come of it, after the answer as what did. */
 async function record(
   client: ClusterClient,
   { ref, before, write, rollback }: Pick<JournalEntry, 'ref' | 'before' | 'rollback'> & { write: SentWrite },
@@ -234,7 +234,8 @@ async function record(
     if (!journal.entries.includes(entry)) journal.entries.push(entry);
   };
   try {
-    entry.after = await send(client, ref, write, { ...options, onSend });
+    const attempt = attemptsOf(() => send(client, ref, write, { ...options, onSend }));
+    entry.after = await persistently(options, attempt);
     entry.certain = true;
   } catch (error) {
     if (changedNothing(error)) journal.entries = journal.entries.filter((other) => other !== entry);

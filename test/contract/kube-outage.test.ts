@@ -1,5 +1,6 @@
 import net, { type AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { applySteps, asPlanned } from '../../src/kube/apply.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import type { RunWork } from '../../src/kube/http/lasting-transport.ts';
 import { linkSignals } from '../../src/kube/http/linked-signal.ts';
@@ -161,13 +162,31 @@ test('the first write of a run begins it, in all of its clusters', async () => {
 });
 
 test.each([
-  ['a read that breaks off is asked again, whatever became of it', (client: ClusterClient) => client.get(SECRET), true],
-  ['a write that breaks off may have arrived', (client: ClusterClient) => client.patch(SECRET, { data: {} }), false],
-])('%s', async (_what, ask, isAnswered) => {
+  ['a read', (client: ClusterClient) => client.get(SECRET), true],
+  ['a write that the client repeats by itself', (client: ClusterClient) => client.patch(SECRET, { data: {} }), true],
+  ['one that may not come twice', (client: ClusterClient) => client.create(secretNamed('cilium-ca')), false],
+])('what breaks off, and may have arrived: %s', async (_what, ask, isAnswered) => {
   const { client, front, server, onRequest } = await beginRun(2);
   onRequest.each = () => front.goAway('refuse');
   const asked = ask(client);
   if (isAnswered) await expect(asked).resolves.toBeDefined();
-  else await expect(asked).rejects.toMatchObject({ code: 'ClusterUnreachable', details: { repeated: true } });
+  else await expect(asked).rejects.toMatchObject({ code: 'ClusterUnreachable' });
   expect(server.seen).toHaveLength(isAnswered ? 2 : 1);
+});
+
+test.each([
+  ['is sent again, and accounted for once', 2, { certain: true }, undefined],
+  // Its first attempt may have arrived.
+  ['stays in the account where no answer comes', 1000, { certain: false }, { details: { repeated: true } }],
+])('a write of a plan that breaks off, and then finds no connection: %s', async (_what, looks, entry, error) => {
+  const { client, front, server, onRequest } = await beginRun(looks);
+  onRequest.each = () => front.goAway('refuse');
+  const before = secretNamed('cilium-ca');
+  const write = { method: 'patch' as const, patch: { data: {} } };
+  const step = { cluster: 'c1', action: 'update' as const, object: SECRET, before, changes: [], why: '', write };
+  const outcome = await applySteps(client, [step], { materialise: asPlanned });
+  expect(outcome.journal.entries).toEqual([expect.objectContaining(entry)]);
+  if (error) expect(outcome.error).toMatchObject(error);
+  else expect(outcome.error).toBeUndefined();
+  expect(server.seen).toHaveLength(error ? 1 : 2);
 });

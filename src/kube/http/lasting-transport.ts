@@ -2,7 +2,7 @@ import type { Clock } from '../../mesh/clock.ts';
 import { isAway, MeshctlError } from '../../mesh/errors.ts';
 import { outlasting, WRITE_OUTAGE } from '../outlast.ts';
 import { signalOfWork } from './linked-signal.ts';
-import { wasNotAnswered, wasNotSent } from './no-answer.ts';
+import { attemptsOf, mayBeSentAgain, wasNotAnswered } from './no-answer.ts';
 import type { Transport } from './transport.ts';
 
 /** What a run does in all of its clusters. */
@@ -22,8 +22,8 @@ export interface LastingOptions {
 
 /**
  * A run that has begun to write would be rolled back for one read that comes while an API server restarts. From then on what finds no
- * connection there is sent again for up to a minute: a read whatever became of it, anything else where it has not been sent. A server
- * that has not answered yet is not waited for, nor does this concern who has a signal of its own, as a rollback, or keeps account of what
+ * connection there is sent again for up to a minute: a read whatever became of it, anything else where it has not been sent, or was
+ * repeated already. A server that has not answered yet is not waited for, nor does this concern who has a signal of its own, as a rollback, or keeps account of what
  * is sent (`onSend`): they have their own patience.
  */
 export function lastingTransport(transport: Transport, { work, signal, clock, onOutage }: LastingOptions): Transport {
@@ -49,7 +49,11 @@ export function lastingTransport(transport: Transport, { work, signal, clock, on
       if (!isLasting || signalOfWork(request.signal ?? signal) !== own) return attempt();
       const link = transport.signalOf(request.signal);
       try {
-        return await outlast(attempt, link.signal, request.method === 'GET' ? wasNotAnswered : wasNotSent);
+        return await outlast(
+          attemptsOf(attempt),
+          link.signal,
+          request.method === 'GET' ? wasNotAnswered : mayBeSentAgain,
+        );
       } catch (error) {
         // Whose time is up hears what it was spent on.
         throw failure && error instanceof MeshctlError && error.code === 'Timeout' ? failure : error;

@@ -110,9 +110,28 @@ export function neverArrived(error: Pick<MeshctlError, 'details'>): boolean {
   return error.details.repeated !== true && hadNoConnection(error);
 }
 
-/** The same, where it may be sent later. */
-export function wasNotSent(error: MeshctlError): boolean {
-  return neverArrived(error) && mayAnswerLater(error);
+/**
+ * Whether a request has found no connection in the end, and may be sent later. So may one of which an earlier attempt may have arrived: it
+ * has been repeated already, as only what may come twice is.
+ */
+export function mayBeSentAgain(error: MeshctlError): boolean {
+  return hadNoConnection(error) && mayAnswerLater(error);
+}
+
+/** Attempts of one request: once one may have arrived, what becomes of the later ones says so too (`details.repeated`). */
+export function attemptsOf<T>(attempt: () => Promise<T>): () => Promise<T> {
+  let mayHaveArrived = false;
+  return async () => {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error instanceof MeshctlError) {
+        mayHaveArrived ||= error.details.repeated === true;
+        if (mayHaveArrived) error.details.repeated = true;
+      }
+      throw error;
+    }
+  };
 }
 
 /** Whether there was no connection for a request, or it broke; what changes something may have arrived then. */
