@@ -1,10 +1,9 @@
 import { asPlanned, type Journal } from '../../kube/apply.ts';
-import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { connectCommand } from '../../mesh/command-line.ts';
 import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { stillLetIn } from '../../mesh/connect/shut-out.ts';
-import { saysWhatStands, whatStands } from '../../mesh/connect/what-stands.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { KVSTOREMESH_PEERS_SECRET } from '../../mesh/objects/names.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
@@ -14,13 +13,15 @@ import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { type ClusterWriter, createClusterWriter, targetsOfSteps } from '../write/apply-clusters.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
-import { requireParted, requireWritten } from '../write/still-standing.ts';
+import { requireParted } from '../write/still-parted.ts';
+import { requireWritten } from '../write/still-standing.ts';
 import { warnOfMovedPods } from '../write/where-pods-are.ts';
 import { relyOn, type WorkingClusters, whileAtWork } from '../write/working-run.ts';
 import { awaitWhereReplaced } from './await-own-drained.ts';
 import { awaitParted } from './await-parted.ts';
 import type { DisconnectOptions, PreparedDisconnect } from './prepare-disconnect.ts';
 import { readServerCertificates, renewedSince } from './renewed-meanwhile.ts';
+import { tellParted } from './tell-parted.ts';
 
 export interface DisconnectOutcome {
   parted: readonly { from: string; to: string }[];
@@ -172,7 +173,7 @@ async function relyOnParted(
 ): Promise<string[]> {
   const { peersOf, read } = partedIn(prepared);
   const shared = await relyOn(flow, read, { parallel, wanted: 'gone', own, peersOf });
-  return shared.length > 0 ? requireParted(read, prepared.partings, parallel) : [];
+  return shared.length > 0 ? requireParted(flow, read, prepared.partings, parallel) : [];
 }
 
 /**
@@ -183,13 +184,14 @@ async function relyOnParted(
  * @throws MeshctlError `Conflict`, naming what is there again
  */
 async function requireStillSo(
+  flow: Flow,
   prepared: PreparedDisconnect,
   { unseen, journals, parallel }: { unseen: readonly string[]; journals: readonly Journal[]; parallel: number },
 ): Promise<string[]> {
   const { read } = partedIn(prepared);
   try {
     const unlooked = [
-      ...(await requireParted(read, prepared.partings, parallel)),
+      ...(await requireParted(flow, read, prepared.partings, parallel)),
       ...(await requireWritten(read, journals, parallel)),
     ];
     return unseen.length > 0 ? [...unseen] : [...new Set(unlooked)];
@@ -224,43 +226,40 @@ async function awaitNothing(
   try {
     const once = { timeoutMs: 0, parallel: options.parallel };
     if ((await awaitParted(look, targets, toBeSeen(prepared, options), once)).length === 0)
-      return await requireStillSo(prepared, { unseen: [], journals: [], parallel: options.parallel });
+      return await requireStillSo(flow, prepared, { unseen: [], journals: [], parallel: options.parallel });
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
   }
   return awaitTaken(flow, prepared, options);
 }
 
-/** Waits until it has taken effect. Where that ends early, all is written: what stands is said for each cluster. */
+/**
+ * Waits until it has taken effect. Where that ends early, all is written: what stands is said for each cluster.
+ * @throws MeshctlError what the wait throws; where somebody has put back what was taken out, which is waited for in vain, `Conflict`
+ */
 async function awaitTaken(
   flow: Flow,
   prepared: PreparedDisconnect,
   options: DisconnectOptions,
   journals: readonly Journal[] = [],
 ): Promise<string[]> {
-  const { targets } = prepared;
   const { waitMs: timeoutMs, parallel } = options;
-  let unseen: string[] | undefined;
+  const toSee = toBeSeen(prepared, options);
+  const still = (unseen: readonly string[]) => requireStillSo(flow, prepared, { unseen, journals, parallel });
   try {
-    const toSee = toBeSeen(prepared, options);
-    unseen = timeoutMs === undefined ? [] : await awaitParted(flow, targets, toSee, { timeoutMs, parallel });
-    return await requireStillSo(prepared, { unseen, journals, parallel });
+    const { targets } = prepared;
+    const unseen =
+      timeoutMs === undefined ? [] : await awaitParted(flow, targets, toSee, { timeoutMs, parallel }).catch(lookWhy);
+    return await still(unseen);
   } catch (error) {
-    // What the last look finds says itself what does not stand.
-    if (unseen && error instanceof MeshctlError && error.code === 'Conflict') throw error;
-    const stands = whatStands(prepared);
-    for (const one of stands) flow.progress.warn(saysWhatStands(one));
-    if (stands.length === 0) flow.progress.warn('this run has written nothing: nothing was left to take out');
-    if (error instanceof MeshctlError) error.details.stands = stands;
-    // What has run into the time limit says itself where to look.
-    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') {
-      const asked = stands.length > 0 ? stands : prepared.partings.map(({ snapshot }) => snapshot);
-      const look = meshctlCommand('clustermesh status', { context: asked.map(({ context }) => context) });
-      const wayOn = `See what is still reported: ${look}`;
-      const isStopped = error instanceof MeshctlError && error.code === 'Interrupted';
-      if (isStopped) error.hint ??= wayOn;
-      flow.progress.warn(`could not verify that it has taken effect everywhere${isStopped ? '' : ` → ${wayOn}`}`);
-    }
+    tellParted(flow, prepared, error);
+    throw error;
+  }
+
+  async function lookWhy(error: unknown): Promise<never> {
+    await still([]).catch((why: unknown) => {
+      if (why instanceof MeshctlError && why.code === 'Conflict') throw why;
+    });
     throw error;
   }
 }

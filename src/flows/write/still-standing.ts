@@ -2,11 +2,10 @@ import pLimit from 'p-limit';
 import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { managesUsers } from '../../mesh/connect/credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
-import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { ownUsersOf } from '../../mesh/connect/serve-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../../mesh/objects/kube-object.ts';
+import { describeRef, type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   configMapRef,
@@ -15,18 +14,16 @@ import {
   secretRef,
 } from '../../mesh/objects/names.ts';
 import { secretText } from '../../mesh/objects/secret-data.ts';
-import { type Undone, undoneAdvice } from '../../mesh/objects/undone-advice.ts';
+import type { Undone } from '../../mesh/objects/undone-advice.ts';
 import { groupBy } from '../../mesh/pairs.ts';
-import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
-import { ownUser, PEER_SECRETS } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/users/remote-users.ts';
 import { isGoing } from '../../mesh/plan/going.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { undoneFields } from '../../mesh/plan/undone.ts';
-import { type WorkingRun, whoElse } from '../../mesh/working-runs.ts';
 import type { Flow, Target } from '../flow.ts';
 import { CONNECT_AFTERWARDS, contraryRun } from './contrary-run.ts';
 import { lastLook, type Read, readOrFail, UNSEEN } from './last-look.ts';
+import { byRun, undoneMeanwhile } from './undone-meanwhile.ts';
 
 /**
  * Looks once more at what makes clusters let each other in and dial. Two runs at once may share it: one finds there what
@@ -92,53 +89,8 @@ async function requireNothingMissing(
   if (gone.length === 0) return;
   throw undoneMeanwhile(
     gone.flatMap(({ missing }) => missing),
-    { did: 'has removed it', named: 'missing', by: gone.find(({ by }) => by)?.by },
+    { did: 'has removed it', named: 'missing', ...byRun(gone.find(({ by }) => by)?.by, CONNECT_AFTERWARDS) },
   );
-}
-
-/**
- * The same of clusters that have parted: nobody is to dial, or to be let in, whom the run has found gone or has taken out.
- * @returns what could not be seen, as warnings
- * @throws MeshctlError `Conflict`, naming what is there again
- */
-export async function requireParted(
-  targets: readonly Target[],
-  partings: readonly Parting[],
-  parallel: number,
-): Promise<string[]> {
-  const limit = pLimit(parallel);
-  const { read, warnings } = lastLook();
-  const looks = partings.flatMap((parting) => {
-    const { context } = parting.snapshot;
-    const target = targets.find(({ client }) => client.context === context);
-    return target ? [limit(() => presentIn(target, parting, read))] : [];
-  });
-  const present = (await Promise.all(looks)).flat();
-  if (present.length > 0) throw undoneMeanwhile(present, { did: 'has put it there again', named: 'present' });
-  return warnings();
-}
-
-async function presentIn(target: Target, { snapshot, undialled, unserved }: Parting, read: Read): Promise<Undone[]> {
-  const { client, namespace } = target;
-  const { context } = client;
-  const undone = (live: KubeObject, what: string, peer: string): Undone => ({
-    ...{ context, live, says: `${what} in ${describeRef(refOf(live))}` },
-    peers: { names: [peer], how: 'without' },
-  });
-  const files = PEER_SECRETS.map(async (name) => {
-    const live = undialled.length > 0 ? await read(target, secretRef(namespace, name)) : undefined;
-    if (!live || live === UNSEEN) return [];
-    return undialled.flatMap((peer) => (secretText(live, peer) !== undefined ? [undone(live, peer, peer)] : []));
-  });
-  const letIn = unserved.filter((peer) => remoteUserName(peer) !== ownUser(snapshot));
-  const listed = letIn.length > 0 ? read(target, configMapRef(namespace, REMOTE_USERS_CONFIGMAP)) : undefined;
-  const [list, ...found] = await Promise.all([listed, ...files]);
-  const users = letIn.flatMap((peer) =>
-    list && list !== UNSEEN && userRole(list, remoteUserName(peer)) === REMOTE_ROLE
-      ? [undone(list, `user ${remoteUserName(peer)}`, peer)]
-      : [],
-  );
-  return [...found.flat(), ...users];
 }
 
 /**
@@ -199,25 +151,6 @@ function undoneOf(
   if (fields.length === 0) return [];
   const says = own[0]?.before ? `${object} has ${fields.join(', ')} as before` : `${object} lacks ${fields.join(', ')}`;
   return [{ context, live, fields, says }];
-}
-
-interface Undoing {
-  /** What somebody has done to it. */
-  did: string;
-  /** What the document calls it. */
-  named: 'missing' | 'present' | 'undone';
-  /** The run that has done so, where one is known. */
-  by?: WorkingRun | undefined;
-}
-
-function undoneMeanwhile(all: readonly Undone[], { did, named, by }: Undoing): MeshctlError {
-  const clauses = [...groupBy(all, ({ context }) => context)].map(
-    ([context, alike]) => `context "${context}": ${alike.map(({ says }) => says).join(', ')}`,
-  );
-  return new MeshctlError('Conflict', `${clauses.join('; ')}: ${whoElse(by)} ${did} meanwhile`, {
-    hint: by ? CONNECT_AFTERWARDS : undoneAdvice(all),
-    details: { [named]: clauses },
-  });
 }
 
 /**

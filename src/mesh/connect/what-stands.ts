@@ -37,6 +37,29 @@ export function whatStands({
   });
 }
 
+/** Peers of a cluster that somebody has put back there since. */
+export interface PutBack {
+  context: string;
+  /** Whom it dials again. */
+  dialled: readonly string[];
+  /** Whom it has a user for again. */
+  served: readonly string[];
+}
+
+/** What stands without what was put back since. Of a cluster where nothing else was done there is nothing left to say. */
+export function withoutPutBack(stands: readonly WhatStands[], putBack: readonly PutBack[]): WhatStands[] {
+  return stands.flatMap((one) => {
+    const { context, undialled, unserved } = one;
+    const back = putBack.filter((other) => other.context === context);
+    if (back.length === 0) return [one];
+    const left = {
+      undialled: undialled.filter((peer) => back.every(({ dialled }) => !dialled.includes(peer))),
+      unserved: unserved.filter((peer) => back.every(({ served }) => !served.includes(peer))),
+    };
+    return left.undialled.length + left.unserved.length > 0 ? [{ ...one, ...left }] : [];
+  });
+}
+
 /** The same for people. */
 export function saysWhatStands({ context, undialled, unserved }: Omit<WhatStands, 'objects'>): string {
   const parts = [
