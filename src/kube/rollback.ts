@@ -10,8 +10,18 @@ import { OwnersNotRestored, restoreOwners } from './rollback-owners.ts';
 
 type RolledBack = 'restored' | 'unchanged' | 'overtaken' | 'may-arrive' | 'left' | 'shared';
 
-/** What others have removed: overtaken, and nothing of what was written is there. */
-const REMOVED = 'removed';
+/** Outcomes with more to say. */
+const TOLD_FURTHER = {
+  removed: { outcome: 'overtaken', removed: true },
+  'all-shared': { outcome: 'shared', whole: true },
+  'all-left': { outcome: 'left', whole: true },
+} as const satisfies Record<string, Omit<RollbackResult, 'ref'>>;
+
+type RolledBackOnce = RolledBack | keyof typeof TOLD_FURTHER;
+
+function isToldFurther(outcome: RolledBackOnce): outcome is keyof typeof TOLD_FURTHER {
+  return outcome in TOLD_FURTHER;
+}
 
 /** What became of one object of a journal. */
 export interface RollbackResult {
@@ -27,6 +37,8 @@ export interface RollbackResult {
   outcome: RolledBack | 'kept' | 'owners' | 'failed';
   /** Of what is overtaken: others have removed it, so that nothing of what was written is left to be taken back. */
   removed?: true | undefined;
+  /** Of what is left or shared: nothing of it was taken back. */
+  whole?: true | undefined;
   error?: MeshctlError | undefined;
 }
 
@@ -81,7 +93,7 @@ export async function rollback(
       await untimed(awaitBefore);
       isAwaited = true;
       const result = await rollBackPersistently(client, entry, signal, outlast).then(
-        (outcome) => (outcome === REMOVED ? { outcome: 'overtaken' as const, removed: true as const } : { outcome }),
+        (outcome) => (isToldFurther(outcome) ? TOLD_FURTHER[outcome] : { outcome }),
         (error: unknown) => {
           if (error instanceof OwnersNotRestored) return { outcome: 'owners' as const, error: known(error.reason) };
           throw error;
@@ -127,7 +139,7 @@ async function rollBackPersistently(
   entry: JournalEntry,
   signal: AbortSignal,
   outlast: Outlast,
-): Promise<RolledBack | typeof REMOVED> {
+): Promise<RolledBackOnce> {
   for (let conflicts = 0; ; ) {
     try {
       return await outlast(() => rollBackOnce(client, entry, signal), signal);
@@ -138,11 +150,7 @@ async function rollBackPersistently(
   }
 }
 
-async function rollBackOnce(
-  client: ClusterClient,
-  entry: JournalEntry,
-  signal: AbortSignal,
-): Promise<RolledBack | typeof REMOVED> {
+async function rollBackOnce(client: ClusterClient, entry: JournalEntry, signal: AbortSignal): Promise<RolledBackOnce> {
   const { ref, before, after, certain } = entry;
   const live = await client.get(ref, { signal });
   if (!certain && !before && !live) return 'may-arrive';
@@ -154,15 +162,15 @@ async function rollBackOnce(
     if (live) return isOvertaken(entry, live) ? 'overtaken' : 'unchanged';
     return before !== undefined && (await recreate(client, before, signal)) ? 'restored' : 'unchanged';
   }
-  if (!live) return before && certain ? REMOVED : 'unchanged';
+  if (!live) return before && certain ? 'removed' : 'unchanged';
   // What was sent and not answered is known without what the API server has filled in.
   const stored = certain ? after : (asStored(after, live) as KubeObject);
-  if (isAnother(live, entry, stored)) return !certain && !before ? 'left' : replacedBy(entry, live);
+  if (isAnother(live, entry, stored)) return !certain && !before ? 'all-left' : replacedBy(entry, live);
   const { uid, resourceVersion } = live.metadata;
   const edit = rollbackEdit(entry, live, stored);
-  if (!edit && entry.shared) return 'shared';
+  if (!edit && entry.shared) return 'all-shared';
   if (!edit) return !isMixed(entry, live, stored) && isOvertaken(entry, live) ? 'overtaken' : 'unchanged';
-  if (edit === 'left') return edit;
+  if (edit === 'left') return 'all-left';
   if (edit === 'delete') return (await client.delete(ref, { uid, resourceVersion, signal })) ? 'restored' : 'unchanged';
   const restored = await client.patch(ref, edit.patch, { resourceVersion, signal });
   // Of a write without an answer it is only known that all in the object is as it was to be.

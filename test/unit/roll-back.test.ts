@@ -210,3 +210,38 @@ describe('pods that were replaced, and only nodes with one answer', () => {
     expect(said.filter((text) => text.includes(': peer '))).toEqual(says);
   });
 });
+
+it.each([
+  [
+    'of which nothing is taken back',
+    'others',
+    'ℹ one: nothing is taken back: ConfigMap kube-system/users, Secret kube-system/file stay there',
+  ],
+  ['of which some is', 'meshctl', '✔ one: is as before, but for Secret kube-system/file'],
+])('a cluster in which others stand on what was written, and %s', async (_what, userOf, says) => {
+  const said: string[] = [];
+  const progress = {
+    start: () => ({ done: (text: string) => said.push(`✔ ${text}`), stop() {} }),
+    info: (text: string) => said.push(`ℹ ${text}`),
+  };
+  const objectOf = (kind: string, name: string, value: string): KubeObject => ({
+    ...{ apiVersion: 'v1', kind },
+    metadata: { name, namespace: 'kube-system', uid: name, resourceVersion: value },
+    data: { a: value },
+  });
+  const entry = (kind: string, name: string, isShared: boolean) => {
+    const [before, after] = [objectOf(kind, name, '1'), objectOf(kind, name, '2')];
+    const shared = isShared ? { shared: true, rollback: () => undefined } : {};
+    return { ref: refOf(before), before, after, certain: true, ...shared };
+  };
+  const client = {
+    context: 'one',
+    get: async ({ kind, name }: { kind: string; name: string }) => objectOf(kind, name, '2'),
+    patch: async ({ kind, name }: { kind: string; name: string }) => objectOf(kind, name, '1'),
+  };
+  const entries = [entry('Secret', 'file', true), entry('ConfigMap', 'users', userOf === 'others')];
+  const target = { client } as unknown as Target;
+  const flow = { signal: new AbortController().signal, progress } as unknown as Flow;
+  await rollBackClusters(flow, [target], [{ cluster: 'one', entries }], new MeshctlError('Bug', 'why'));
+  expect(said).toEqual([says]);
+});

@@ -140,7 +140,9 @@ async function rollBackCluster(
   const named = (outcome: RollbackResult['outcome']): string =>
     listOf(objects.filter((object) => object.outcome === outcome).map(({ object }) => object));
   const failed = undone.find(({ outcome }) => outcome === 'failed');
-  if (mounted && !failed) await nudgeAgain(flow, target);
+  const whole = undone.filter((one) => one.whole);
+  const isWhole = whole.length > 0 && undone.every((one) => one.whole || one.outcome === 'unchanged');
+  if (mounted && !failed && !isWhole) await nudgeAgain(flow, target);
   const command = mend?.(context);
   const late = named('may-arrive');
   if (late) {
@@ -190,7 +192,13 @@ async function rollBackCluster(
       ...(owners ? [`but for who owns the fields of ${owners}`] : []),
       ...(late ? ['as far as can be seen'] : []),
     ];
-    task.done([`${context}: is as before`, ...doubt].join(', '));
+    if (isWhole) {
+      task.stop();
+      const names = listOf(whole.map(({ ref }) => describeRef(ref)));
+      flow.progress.info(
+        `${context}: nothing is taken back: ${names} ${names.includes(', ') ? 'stay' : 'stays'} there`,
+      );
+    } else task.done([`${context}: is as before`, ...doubt].join(', '));
     return {
       context,
       outcome: theirs || owners ? 'incomplete' : late ? 'may-change' : shared ? 'left' : 'as-before',
