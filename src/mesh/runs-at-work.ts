@@ -99,8 +99,10 @@ export interface ToldRun {
 
 /** Whether a rotation of a CA was found unfinished where it was looked for, and how it goes on. */
 export interface SoughtRotation {
-  /** Absent where there is none. */
+  /** Absent where none was found. */
   hint?: string | undefined;
+  /** None was found where one could not have been seen: looking once more shows no more. */
+  unseen?: true | undefined;
 }
 
 /**
@@ -167,6 +169,7 @@ function nextOf(
   // Another one may have been meant since: the same would take that back.
   if (command !== 'certs rotate')
     return `If what it had begun is still wanted, run the same ${command} again, which finishes it and takes the mark away; or take the mark away: ${away}`;
+  if (sought?.unseen) return `If no rotation is unfinished, which could not be seen, take its mark away: ${away}`;
   if (sought) return sought.hint ?? `Take its mark away, as no rotation is unfinished: ${away}`;
   const context = places.map((place) => place.context);
   const check = meshctlCommand('clustermesh check', { context }, ['--category', 'tls']);

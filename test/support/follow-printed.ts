@@ -56,6 +56,33 @@ export async function follow(
   return mending;
 }
 
+/** How meshctl is run, by arguments. */
+type Run = (argv: string[]) => Promise<CliResult>;
+
+/**
+ * Types a command that only looks, and each one that it prints to look further, until there is none that was not typed: a next step is to
+ * tell more than what printed it.
+ * @returns the commands that were printed to mend, in their order
+ * @throws Error where a look leads to itself, or back to one by which it was come to
+ */
+export async function followLooks(run: Run, argv: readonly string[]): Promise<PrintedCommand[]> {
+  const typed = new Set<string>();
+  const mending = new Map<string, PrintedCommand>();
+  const walk = async (words: readonly string[], path: readonly string[]): Promise<void> => {
+    const key = words.join(' ');
+    if (typed.has(key)) return;
+    typed.add(key);
+    const result = await run([...words]);
+    for (const command of printedCommands(result)) {
+      if ([...path, key].includes(command.argv.join(' '))) throw new Error(`in a circle: ${key}\n${textOf(result)}`);
+      if (!isLook(command)) mending.set(command.line, command);
+      else if (command.program === 'meshctl') await walk(command.argv, [...path, key]);
+    }
+  };
+  await walk(argv, []);
+  return [...mending.values()];
+}
+
 /** Runs a command that only shows, and requires that it shows what the fault promises. */
 export async function requireEvidence(mesh: FaultMesh, fault: FaultEntry, command: PrintedCommand): Promise<void> {
   // What meshctl itself shows of it is what the other tests are about.

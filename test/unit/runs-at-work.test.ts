@@ -201,6 +201,11 @@ describe('a run that has died', () => {
     ['nobody has looked', undefined, /meshctl clustermesh check --context a --category tls; or .*delete lease/],
     ['there is none', {}, new RegExp(`^Take its mark away, as no rotation is unfinished: ${AWAY}$`)],
     [
+      'it could not be seen',
+      { unseen: true as const },
+      new RegExp(`^If no rotation is unfinished, which could not be seen, take its mark away: ${AWAY}$`),
+    ],
+    [
       'there is one',
       { hint: 'meshctl clustermesh certs rotate --context a' },
       /^meshctl \S+ certs rotate --context a$/,

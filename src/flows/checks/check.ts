@@ -19,7 +19,7 @@ import { isDialledElsewhere, withoutNamesakes } from '../../mesh/peers/namesakes
 import { thoseAlone } from '../../mesh/peers/peers-on-record.ts';
 import { allPeersOutside, type PeerOutside } from '../../mesh/peers/peers-outside.ts';
 import { saysUnreadMarks } from '../../mesh/peers/unread-choices.ts';
-import { goesOnWithUnread } from '../../mesh/rotation/unfinished-rotation.ts';
+import { goesOnWithUnread, unfinishedRotation } from '../../mesh/rotation/unfinished-rotation.ts';
 import { heldBack, type SoughtRotation, type ToldRun, toldRuns } from '../../mesh/runs-at-work.ts';
 import { allHearOf } from '../../mesh/status/links.ts';
 import { judgeStanding } from '../../mesh/status/standing-status.ts';
@@ -175,7 +175,7 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       const failed = [...unread, ...unseen];
       const alone = pre || failed.length > 0 ? [] : thoseAlone(snapshots).map(({ context }) => context);
       const heard = options.suppress.includes(RUN_AT_WORK) ? [] : clusters;
-      const runs = toldRuns(heard, look, (contexts) => soughtRotation(entries, contexts));
+      const runs = toldRuns(heard, look, (contexts) => soughtRotation(entries, contexts, snapshots));
       const runsUnread = heard.flatMap(({ context, runsUnread: isUnread }) => (isUnread ? [context] : []));
       const unreadMarks = pre || !categories.has('peers') ? [] : snapshots.flatMap((one) => saysUnreadMarks(one) ?? []);
       return { entries, failed, outside, meshes, unreadMarks, runs, runsUnread, alone };
@@ -183,12 +183,22 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
   );
 }
 
-/** What a check has found of a rotation that may be unfinished in any of these clusters; undefined where it has not looked at all of them. */
-function soughtRotation(entries: readonly CheckEntry[], contexts: readonly string[]): SoughtRotation | undefined {
+/**
+ * What a check has found of a rotation that may be unfinished in any of these clusters; undefined where it was not to look. A cluster that
+ * has nothing to rotate, as one that is disabled, is passed over by it, and has none.
+ */
+function soughtRotation(
+  entries: readonly CheckEntry[],
+  contexts: readonly string[],
+  snapshots: readonly ClusterSnapshot[],
+): SoughtRotation | undefined {
   const found = entries.filter(({ id }) => id === UNFINISHED_ROTATION);
-  const unfinished = found.find(({ severity, cluster = '' }) => severity === 'warn' && contexts.includes(cluster));
+  const ofThese = found.filter(({ cluster }) => cluster === undefined || contexts.includes(cluster));
+  const unfinished = ofThese.find(({ severity }) => severity === 'warn');
   if (unfinished) return { hint: unfinished.hint };
-  return found.length > 0 && found.every(({ severity }) => severity !== 'skip') ? {} : undefined;
+  if (found.length === 0) return undefined;
+  const isDoubtful = snapshots.some((one) => contexts.includes(one.context) && unfinishedRotation(one, snapshots));
+  return isDoubtful || ofThese.some(({ blind }) => blind) ? { unseen: true } : {};
 }
 
 /** Where an enable that is a next step would be refused for what others have set, it takes that over. */

@@ -5,6 +5,7 @@ import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import {
+  keepsCertificates,
   planDisable,
   requireNoFurtherRemovals,
   rotationNotes,
@@ -22,7 +23,7 @@ import { readPodsLeft } from '../../snapshot/nodes.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { invitationsEndingWith } from '../invitation/pending.ts';
-import { requireNoRotation } from '../rotation/rotation-hold.ts';
+import { leaveDeadRotation, requireNoRotation } from '../rotation/rotation-hold.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { requireWritten } from '../write/still-standing.ts';
 import { tellChanged } from '../write/tell-changed.ts';
@@ -104,7 +105,10 @@ export async function disableCluster(
   for (let round = 1; ; round++) {
     const final = await draftAsAgreed(flow, target, agreed, options);
     await requireNoRotation(flow, [target], final.steps);
-    if (await removeAll(flow, target, final, { ...options, isLast: round === MOST_ROUNDS })) return final;
+    if (await removeAll(flow, target, final, { ...options, isLast: round === MOST_ROUNDS })) {
+      if (!keepsCertificates(final.steps)) await leaveDeadRotation(target);
+      return final;
+    }
   }
 }
 

@@ -5,7 +5,7 @@
 import pLimit from 'p-limit';
 import { orRefusal } from '../../kube/unless-refused.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { HOLD_MS, type Hold, holdOf, noHold, otherRun, withHold } from '../../mesh/hold.ts';
+import { HOLD_MS, type Hold, holdOf, isAlive, noHold, otherRun, withHold } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
 import { rotationLeaseRef } from '../../mesh/objects/names.ts';
 import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
@@ -152,10 +152,23 @@ async function requireNoOther(target: Target, { run }: RunMark): Promise<void> {
   if (other) throw atWork(target, other);
 }
 
-function leaveCluster({ client, namespace }: Target, { run }: RunMark): Promise<void> {
+function leaveCluster(target: Target, mark: RunMark): Promise<void> {
+  return takeHoldAway(target, ({ run }) => run === mark.run);
+}
+
+/**
+ * Takes away the mark of a rotation that has died in a cluster in which there is nothing left to rotate: no further one comes by there that
+ * would. Where that is not possible, it is no failure.
+ */
+export function leaveDeadRotation(target: Target): Promise<void> {
+  return takeHoldAway(target, (hold) => !isAlive(hold, target.client.now()) || hasEnded(hold));
+}
+
+function takeHoldAway({ client, namespace }: Target, isOver: (hold: Hold) => boolean): Promise<void> {
   const ref = rotationLeaseRef(namespace);
   return leaveMark(client, ref, async (live, signal) => {
-    if (holdOf('rotation', live)?.run !== run) return;
+    const hold = holdOf('rotation', live);
+    if (!hold || !isOver(hold)) return;
     const { uid, resourceVersion } = live.metadata;
     const patch = { metadata: { annotations: noHold('rotation') }, spec: { holderIdentity: null } };
     await deletedOr(client.delete(ref, { uid, resourceVersion, signal }), () =>

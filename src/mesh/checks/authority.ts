@@ -9,6 +9,7 @@ import {
 import { expiredAuthority, replaceExpired, rotateAuthority } from '../certificates/authority-time.ts';
 import { completeBundle } from '../certificates/ca-bundle.ts';
 import type { CertificateFacts, TlsSecretFacts, TrustBundle } from '../certificates/certificate.ts';
+import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, SIGNED_NOTHING, waysToSign } from '../certificates/foreign-authority.ts';
 import { issuerOf, shortFingerprint, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -34,7 +35,7 @@ import { unfinishedRotation, unfinishedRotations } from '../rotation/unfinished-
 import type { Check, CheckInput, Finding, Subject } from './shared/check.ts';
 import { type ClusterObservation, findingOf, type MeshCheck } from './shared/mesh-input.ts';
 import { peersNotCompared } from './shared/subjects.ts';
-import { expiry } from './tls.ts';
+import { expiry, isSecretUnread } from './tls.ts';
 
 /** The id of the check that names a rotation of a CA that is in its middle. */
 export const UNFINISHED_ROTATION = 'tls-rotation';
@@ -48,7 +49,7 @@ const theCa = (cluster: ClusterSnapshot): Subject => ({
   otherwise: lackOfCa(cluster),
   isBlind: mayNotSeeCa(cluster),
 });
-const mayNotSeeCa = ({ unread, namespace }: ClusterSnapshot) => unread?.has(keyOf(secretRef(namespace, CA_SECRET)));
+const mayNotSeeCa = (cluster: ClusterSnapshot) => isSecretUnread(cluster, CA_SECRET);
 
 /** Whether certificates can be signed; enable needs it as well as a mesh that is up. */
 export const CA_CHECKS: readonly Check[] = [
@@ -170,6 +171,7 @@ function rotatedCa(cluster: ClusterSnapshot, { clusters }: { clusters: readonly 
     otherwise: isDoubtful
       ? 'a different CA is trusted too, which may be that of a peer outside this check'
       : 'there is no certificate that can be read',
+    isBlind: cluster.tlsSecrets.size === 0 && CERTIFICATE_SECRETS.some((name) => isSecretUnread(cluster, name)),
   };
 }
 

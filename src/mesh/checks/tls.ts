@@ -61,13 +61,14 @@ function isUsed(cluster: ClusterSnapshot, secret: string): boolean {
   return secret !== REMOTE_CERT_SECRET || certificatesNamed(cluster).has(secret);
 }
 
-function isUnread({ unread, namespace }: ClusterSnapshot, secret: string): boolean {
+/** Whether a Secret of Cilium's namespace may not be read. */
+export function isSecretUnread({ unread, namespace }: ClusterSnapshot, secret: string): boolean {
   return unread?.has(keyOf(secretRef(namespace, secret))) ?? false;
 }
 
 /** Of certificates that are to be judged those that are not to be had, as what is unseen of a cluster. */
 function notSeen(cluster: ClusterSnapshot, secrets: readonly string[]): string[] {
-  const unread = secrets.filter((secret) => isUnread(cluster, secret));
+  const unread = secrets.filter((secret) => isSecretUnread(cluster, secret));
   const lost = secrets.filter((secret) => !unread.includes(secret));
   return [
     ...(unread.length > 0 ? [`Secret ${unread.join(', ')} may not be read`] : []),
@@ -99,7 +100,7 @@ function perCertificate(
       return {
         things: judged.flatMap(({ secret, facts }) => (facts ? [secret] : [])),
         otherwise: 'there is no certificate that can be read',
-        isBlind: lacking.some(({ secret }) => isUnread(cluster, secret)),
+        isBlind: lacking.some(({ secret }) => isSecretUnread(cluster, secret)),
         unseen: notSeen(
           cluster,
           lacking.map(({ secret }) => secret),
@@ -131,13 +132,13 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     subject: (cluster) => {
       const secrets = certificatesOf(cluster).map(({ secret }) => secret);
       return {
-        things: secrets.filter((secret) => !isUnread(cluster, secret)),
+        things: secrets.filter((secret) => !isSecretUnread(cluster, secret)),
         otherwise:
           secrets.length > 0 ? 'they may not be read' : 'there is no clustermesh-apiserver that needs certificates',
-        isBlind: secrets.some((secret) => isUnread(cluster, secret)),
+        isBlind: secrets.some((secret) => isSecretUnread(cluster, secret)),
         unseen: notSeen(
           cluster,
-          secrets.filter((secret) => isUnread(cluster, secret)),
+          secrets.filter((secret) => isSecretUnread(cluster, secret)),
         ),
       };
     },
@@ -145,7 +146,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
       clusters.flatMap((cluster) => {
         const { context } = cluster;
         const lacking = certificatesOf(cluster).flatMap(({ secret, facts }) =>
-          facts || isUnread(cluster, secret) ? [] : [secret],
+          facts || isSecretUnread(cluster, secret) ? [] : [secret],
         );
         return [true, false].flatMap((used): Finding[] => {
           const secrets = lacking.filter((secret) => isUsed(cluster, secret) === used);

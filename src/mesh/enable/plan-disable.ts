@@ -1,4 +1,5 @@
 import type { CertificateFacts } from '../certificates/certificate.ts';
+import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import { isSameKey, issuerOf, storedWith } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -158,6 +159,11 @@ export function rotationNotes(snapshot: ClusterSnapshot, steps: readonly Step[])
     ...(rotation.stage === 'trusting' ? ['--ca'] : []),
   ]);
   return [`${describeUnfinished(rotation)}; what is kept stays as it is; once enabled again, continue with: ${goOn}`];
+}
+
+/** Whether certificates of the mesh stay, so that a rotation in whose middle they are goes on with them. */
+export function keepsCertificates(steps: readonly Step[]): boolean {
+  return steps.some(({ action, object }) => action === 'keep' && CERTIFICATE_SECRETS.includes(object.name));
 }
 
 function isCertificate({ kind, metadata }: KubeObject): boolean {
