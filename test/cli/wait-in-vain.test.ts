@@ -29,8 +29,16 @@ it('status says at once what enables clusters, then what connects them, and that
   const alone = await meshctl(status);
   expect(alone.exitCode).toBe(1);
   expect(alone.stderr).toMatch(
-    /⚠ context "mesh-1": it is connected to no cluster, and none is on record as its peer.*\n? *→ meshctl clustermesh connect --context mesh-1 --destination-context mesh-2\n/,
+    /⚠ context "mesh-1", context "mesh-2": it is connected to no cluster, and none is on record as its peer.*\n? *→ meshctl clustermesh connect --context mesh-1 --destination-context mesh-2\n/,
   );
+  expect(alone.stderr.match(/to mend it/g)).toHaveLength(1);
+  // With one of them alone the other one is looked up, by each that says it.
+  const one = await meshctl(['clustermesh', 'status', '--context', 'mesh-2', '--wait']);
+  const check = await meshctl(['clustermesh', 'check', '--context', 'mesh-2', '--category', 'peers']);
+  for (const text of [one.stderr, one.stdout, check.stdout]) {
+    expect(text).toContain('→ meshctl clustermesh connect --context mesh-2 --destination-context mesh-1\n');
+    expect(text).not.toContain('<context');
+  }
 });
 
 it('check ends at once where all is skipped because nobody has a peer, or no check is left', async () => {

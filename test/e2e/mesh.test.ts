@@ -124,11 +124,10 @@ describe('enable, connect, status, break, mend, disconnect', { timeout: real ? 9
   it('is not connected yet, says status', async () => {
     const { exitCode, stdout } = await mesh.meshctl(['clustermesh', 'status', '--context', a]);
     expect(exitCode).toBe(1);
+    expect(stdout).toContain(`⚠️  ${names[0]} is connected to no cluster\n`);
     // It is named where the kubeconfig has no further one.
-    const toOther = (other: string) =>
-      `⚠️  ${names[0]} is connected to no cluster\n` +
-      `   → meshctl clustermesh connect --context ${a} --destination-context ${other}\n`;
-    expect([b, ...(real ? ["'<context>'"] : [])].map(toOther)).toContain(stdout);
+    const next = [`connect --context ${a} --destination-context ${b}`, ...(real ? [`invite --context ${a}`] : [])];
+    expect(next.some((command) => stdout.endsWith(`meshctl clustermesh ${command}\n`))).toBe(true);
   });
 
   it('connects, and no agent or apiserver restarts', async () => {

@@ -58,8 +58,19 @@ describe('how a cluster that is alone begins', () => {
   ])('is in a JUnit report of one %s, and in check', (_what, more, next) => {
     const one = { ...report, onRecord: undefined, ...more } as StatusReport;
     expect(statusJunit([one], [], { others: ['two'] })).toContain(`\n→ ${next}</failure>`);
-    const [finding] = unconnected([one]);
-    expect(finding?.hint).toBe(next.replace('two', "'<context>'"));
+    const [finding] = unconnected([one], ['two']);
+    expect(finding?.hint).toBe(next);
+  });
+
+  it('has no gap where nothing tells whom it is to be connected to', () => {
+    const one = { ...report, onRecord: undefined } as StatusReport;
+    expect(howToBegin(one, [one])).toBe(
+      'Name the context of the cluster that it is to be connected to: "clustermesh connect" takes it with --destination-context; or, where no context leads to it, invite its owner: meshctl clustermesh invite --context one',
+    );
+    const off = { ...TWO, enabled: false } as StatusReport;
+    expect(howToBegin(one, [one, off])).toMatch(
+      /^meshctl clustermesh enable --context three && meshctl clustermesh connect --context one --destination-context three$/,
+    );
   });
 });
 
@@ -100,6 +111,11 @@ describe('how clusters begin none of which is connected to another', () => {
     const [first = report] = alone;
     expect(joinAll(alone)).toBe(all);
     expect(howToBegin(first, alone)).toBe(own);
+  });
+
+  it('is one command, for whichever of them it is told', () => {
+    const both = [aloneAs(1), aloneAs(2)];
+    expect(both.map((one) => howToBegin(one, both))).toEqual([STAR.replace(',c3', ''), STAR.replace(',c3', '')]);
   });
 
   it('is not told to connect those with each other that have peers', () => {

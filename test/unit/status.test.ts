@@ -277,7 +277,8 @@ describe('status', () => {
     const report = evaluateStatus(input({ peers: [], agents: NOTHING, replicas: NOTHING }));
     const of = (others: string[], known = report) => statusText(known, plain, new Map(), others);
     expect(of(['two'])).toContain('connect --context one --destination-context two');
-    expect(of([])).toContain("--destination-context '<context>'");
+    expect(of([])).toContain('meshctl clustermesh invite --context one');
+    expect(of([])).not.toContain('<context');
     // Without an address nobody can be connected to it: enable waits for one.
     const waiting = of(['two'], { ...report, unaddressed: true });
     expect(waiting).toContain('enable --context one && meshctl clustermesh connect --context one');

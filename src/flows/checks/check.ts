@@ -23,7 +23,7 @@ import { goesOnWithUnread, unfinishedRotation } from '../../mesh/rotation/unfini
 import { heldBack, type SoughtRotation, type ToldRun, toldRuns } from '../../mesh/runs-at-work.ts';
 import { allHearOf } from '../../mesh/status/links.ts';
 import { judgeStanding } from '../../mesh/status/standing-status.ts';
-import { lookingAgain } from '../../mesh/status/status.ts';
+import { isAlone, lookingAgain } from '../../mesh/status/status.ts';
 import { type DescribedClusters, peerIdsIn, readDescribed } from '../connect/read-peer-ids.ts';
 import { readContested } from '../enable/read-contested.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -45,6 +45,8 @@ export interface CheckOptions {
   silent?: readonly string[] | undefined;
   /** Reads the clusters of the kubeconfig that are not in question, where a next step hangs on them. */
   readOthers?: (() => Promise<readonly ClusterSnapshot[]>) | undefined;
+  /** Finds the contexts that one cluster can be connected to which is connected to none. */
+  othersOf?: ((context: string) => Promise<readonly string[]>) | undefined;
 }
 
 /** A peer whose own cluster was not read, and whether all that have it hear of it; undefined where that is not known. */
@@ -142,8 +144,10 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
           // Whom a cluster dials where it is not the one of the name that was read.
           (categories.has('peers') &&
             snapshots.some((one) => withoutNamesakes(one, snapshots).some((other) => isDialledElsewhere(one, other)))));
+      const [lone] = pre || targets.length > 1 ? [] : statuses.filter((report) => report.enabled && isAlone(report));
       const input: MeshCheckInput = {
         clusters: snapshots,
+        joinable: lone && (await options.othersOf?.(lone.context)),
         others: hangsOnOthers ? await options.readOthers?.() : undefined,
         now: flow.now(),
         peerIds: peerIdsIn(described),

@@ -15,7 +15,7 @@ import {
   type StatusReport,
 } from '../../mesh/status/status.ts';
 import { adviseMesh } from '../../mesh/status/status-reasons.ts';
-import { awaitsNobody, howToBegin, saysAlone } from '../../mesh/status/whom-to-join.ts';
+import { awaitsNobody, howToBegin, type KnownAround, saysAlone } from '../../mesh/status/whom-to-join.ts';
 
 /** One look at several clusters. */
 interface Looked {
@@ -144,11 +144,18 @@ export function mendsAlone({ id }: Fault): boolean {
 /**
  * Clusters that no waiting connects. None as long as one does not answer, which may have them on record.
  * @param withInvitations reads those of a cluster: whom they let in is to be a peer once its operator has accepted a message
+ * @param aroundOf what is known around a cluster that is to be connected
  */
 export async function forlornAmong(
   polled: readonly PolledCluster[],
   { reports, unreachable }: Looked,
-  withInvitations?: (report: StatusReport) => Promise<StatusReport>,
+  {
+    withInvitations,
+    aroundOf,
+  }: {
+    withInvitations?: ((report: StatusReport) => Promise<StatusReport>) | undefined;
+    aroundOf?: ((report: StatusReport) => Promise<KnownAround>) | undefined;
+  } = {},
 ): Promise<Standstill[]> {
   if (unreachable.length > 0) return [];
   const isBeingEnabled = ({ context, enabled }: StatusReport) =>
@@ -156,8 +163,9 @@ export async function forlornAmong(
   // Who is let in may be so by an invitation.
   const alone = reports.filter((report) => isAlone(report) && !isBeingEnabled(report));
   const told = await Promise.all(alone.map(async (report) => (withInvitations ? withInvitations(report) : report)));
-  return told.filter(awaitsNobody).flatMap((report) => {
-    const hint = howToBegin(report, reports);
+  const forlorn = told.filter(awaitsNobody).map(async (report): Promise<Standstill[]> => {
+    const hint = howToBegin(report, reports, await aroundOf?.(report));
     return hint === undefined ? [] : [{ context: report.context, says: saysAlone(report), hint }];
   });
+  return (await Promise.all(forlorn)).flat();
 }

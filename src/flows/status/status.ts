@@ -2,6 +2,7 @@ import { misnamedAgents } from '../../mesh/cilium/agent-identity.ts';
 import { firstOf } from '../../mesh/counted.ts';
 import { isRefusal, type MeshctlError } from '../../mesh/errors.ts';
 import type { Fault } from '../../mesh/faults/fault.ts';
+import { groupBy } from '../../mesh/pairs.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { ruleAgainstAsking } from '../../mesh/status/reason-words.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
@@ -9,6 +10,7 @@ import { isUnwell, peerNameOf, type StatusReport } from '../../mesh/status/statu
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
 import { vagueProblems } from '../../mesh/status/troubleshoot.ts';
 import { isOnlyUnasked } from '../../mesh/status/unasked.ts';
+import type { KnownAround } from '../../mesh/status/whom-to-join.ts';
 import { withAgents } from '../../snapshot/agents.ts';
 import { withReachableAddresses } from '../../snapshot/nodes.ts';
 import { readContested } from '../enable/read-contested.ts';
@@ -35,6 +37,8 @@ export type StatusOptions = Omit<PollOptions, 'onProgress' | 'redial'>;
 export interface HealthWaitOptions extends StatusOptions {
   /** The report with the invitations of its cluster: whom they let in is connected by its operator, and not by waiting. */
   withInvitations?: ((report: StatusReport) => Promise<StatusReport>) | undefined;
+  /** What is known around a cluster that is connected to no other one; looked up where that is to be said. */
+  aroundOf?: ((report: StatusReport) => Promise<KnownAround>) | undefined;
   /** Hears of each look as it was seen, without why: who is interrupted has nothing else. */
   onLook?: ((look: Look) => void) | undefined;
 }
@@ -183,7 +187,7 @@ async function withCauses(
 export async function waitForHealth(
   flow: Flow,
   targets: readonly Target[],
-  { withInvitations, onLook, ...options }: HealthWaitOptions,
+  { withInvitations, aroundOf, onLook, ...options }: HealthWaitOptions,
   waitMs: number,
 ): Promise<Look> {
   const begunAt = flow.clock.ms();
@@ -198,10 +202,12 @@ export async function waitForHealth(
   const look = async (more: Pick<PollOptions, 'redial'> = {}) =>
     identified(flow, targets, await pollAll(flow, targets, { ...options, ...more }, undefined, mayPass), known);
   const told = new Set<string>();
-  const tellOnce = ({ context, says, hint }: Standstill): void => {
-    const words = `context "${context}": ${says}; to mend it → ${hint}`;
-    if (!told.has(words)) flow.progress.warn(words);
-    told.add(words);
+  const tellOnce = (standing: readonly Standstill[]): void => {
+    const untold = standing.filter((one) => !told.has(JSON.stringify(one)));
+    for (const one of untold) told.add(JSON.stringify(one));
+    const alike = groupBy(untold, ({ says, hint }) => `${says}; to mend it → ${hint}`);
+    for (const [words, group] of alike)
+      flow.progress.warn(`${group.map(({ context }) => `context "${context}"`).join(', ')}: ${words}`);
   };
   try {
     for (;;) {
@@ -212,12 +218,12 @@ export async function waitForHealth(
       const seen = judged(flow, poll);
       onLook?.(seen);
       if (isWellAsSeen(seen)) return seen;
-      for (const standstill of standstills(seen)) tellOnce(standstill);
-      const forlorn = await forlornAmong(poll.polled, seen, withInvitations);
-      for (const one of forlorn) tellOnce(one);
+      tellOnce(standstills(seen));
+      const forlorn = await forlornAmong(poll.polled, seen, { withInvitations, aroundOf });
+      tellOnce(forlorn);
       if (flow.clock.ms() - begunAt > EXPLAINED_AFTER_MS && !isExplained) {
         isExplained = true;
-        for (const one of lastingIn(await explain(flow, targets, poll, { task, known }))) tellOnce(one);
+        tellOnce(lastingIn(await explain(flow, targets, poll, { task, known })));
       }
       const isStill = isStuck(seen) || forlorn.length > 0;
       stuckSince = isStill ? (stuckSince ?? flow.clock.ms()) : undefined;

@@ -74,8 +74,11 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       things: observed.get(context)?.status ? ['status'] : [],
       otherwise: 'its agents were not queried',
     }),
-    run: ({ clusters, observed }) =>
-      unconnected(clusters.flatMap(({ context }) => observed.get(context)?.status ?? [])),
+    run: ({ clusters, observed, joinable }) =>
+      unconnected(
+        clusters.flatMap(({ context }) => observed.get(context)?.status ?? []),
+        joinable,
+      ),
     says: saysUnconnected,
   },
   perPeer({

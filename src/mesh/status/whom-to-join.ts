@@ -1,5 +1,5 @@
 import { enableAdvice } from '../certificates/authority.ts';
-import { connectCommand, everyPairFlag, withNamedContexts } from '../command-line.ts';
+import { connectCommand, everyPairFlag, meshctlCommand, withNamedContexts } from '../command-line.ts';
 import { contestedIn, enabledByForce } from '../faults/contested-enable.ts';
 import { enabledFirst, notReadyIn } from '../faults/enable-first.ts';
 import { type Contexts, contextOf, thoseReady } from '../faults/fault-advice.ts';
@@ -100,13 +100,22 @@ function beginning(
   const { context, invitations = [], ofOthers } = report;
   const pending = invitations.find(({ state }) => state !== 'unreadable');
   if (pending?.next !== undefined) return pending.next;
-  const [destinations = []] = [whomToJoin(report, reports, contexts), others, ['<context>']].filter(
-    (some) => some.length > 0,
-  );
+  const asked = mayBePeersOf(report, reports).map((other) => other.context);
+  const [destinations] = [whomToJoin(report, reports, contexts), others, asked].filter((some) => some.length > 0);
+  if (!destinations) return onceAddressed(asOnlyTheOperatorKnows(context), [context], reports);
   const joined = destinations.flatMap((name) => reports.find((other) => other.context === name) ?? []);
   const isWhole = joined.length === destinations.length && joined.every(isAlone);
-  const all = (isWhole ? joinAll([report, ...joined]) : undefined) ?? connectCommand(context, destinations);
+  const together = [report, ...joined];
+  // One command, whichever of them it is told for, unless the others are to be connected to this one alone.
+  const ordered = reports.filter((one) => together.includes(one));
+  const all = (isWhole ? (joinAll(ordered) ?? joinAll(together)) : undefined) ?? connectCommand(context, destinations);
   const connect = onceAddressed(all, [context, ...destinations], reports);
   const known = forgetIfSilent(forOtherOwners(connect, context, ofOthers), [context], silent);
   return enabledByForce(enabledFirst(known, notReadyIn(reports)), contestedIn(reports));
+}
+
+/** What is said where nothing tells whom a cluster is to be connected to: a command with a gap could not be typed. */
+function asOnlyTheOperatorKnows(context: string): string {
+  const invite = meshctlCommand('clustermesh invite', { context });
+  return `Name the context of the cluster that it is to be connected to: "clustermesh connect" takes it with --destination-context; or, where no context leads to it, invite its owner: ${invite}`;
 }

@@ -15,6 +15,7 @@ import {
 import { connectCommand, everyPairFlag, meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
 import { exitOf, isRefusal } from '../../../mesh/errors.ts';
 import { saysUnled } from '../../../mesh/peers/peers-outside.ts';
+import { remembered } from '../../../mesh/remembered.ts';
 import { RUNS_UNREAD, type ToldRun } from '../../../mesh/runs-at-work.ts';
 import { type Beside, checkJunit, checkText, type OneSided, type Untried } from '../../../views/checks/check-view.ts';
 import { lackingData } from '../../../views/lacking-view.ts';
@@ -22,7 +23,7 @@ import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { requireKnown } from '../../options/option-values.ts';
-import { contextsFor, withContextsNamed } from '../../targets/contexts-of-clusters.ts';
+import { contextsFor, onlyOther, withContextsNamed } from '../../targets/contexts-of-clusters.ts';
 import type { SilentCluster } from '../../targets/each-cluster.ts';
 import { lackingToLook } from '../../targets/lacking-rights.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
@@ -273,7 +274,9 @@ async function check(
 ): Promise<Checked> {
   const { pre, category = [], suppress = [], parallel, nodeTimeout } = flags;
   const readOthers = readerOfOthers(context, flags, targets);
-  const options = { pre, categories: category, suppress, parallel, nodeTimeoutMs: nodeTimeout, readOthers, silent };
+  const othersOf = remembered((own: string) => onlyOther(context, flags, own), 1);
+  const read = { parallel, nodeTimeoutMs: nodeTimeout, readOthers, othersOf, silent };
+  const options = { pre, categories: category, suppress, ...read };
   let said = '';
   for (;;) {
     const checked = await checkClusters(context, targets, options);

@@ -19,7 +19,7 @@ import { lacksOf } from '../../../mesh/status/lacks.ts';
 import { evaluateMesh, type MeshStatusReport, withOutside } from '../../../mesh/status/mesh-status.ts';
 import { isAlone, type StatusReport } from '../../../mesh/status/status.ts';
 import { adviseMesh, unknownContexts } from '../../../mesh/status/status-reasons.ts';
-import { howToBegin } from '../../../mesh/status/whom-to-join.ts';
+import { howToBegin, type KnownAround } from '../../../mesh/status/whom-to-join.ts';
 import { type LackingRights, lackingData, lackingLines } from '../../../views/lacking-view.ts';
 import { printable } from '../../../views/printable.ts';
 import { meshStatusText } from '../../../views/status/matrix-view.ts';
@@ -53,6 +53,8 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     const contexts = knownContexts(context, flags);
     const othersOf = otherContexts(context, flags);
     const asked = [...answered, ...silent.flatMap(({ target }) => target ?? [])];
+    const othersFor = async (report: StatusReport) =>
+      !several && report.enabled && isAlone(report) ? othersOf(report) : [];
     const resultOf = async (seen: Look, read?: Invitations) => {
       const isSeen = ({ client }: Target) => seen.reports.some((report) => report.context === client.context);
       const [contested, invitations] = await Promise.all([
@@ -60,8 +62,8 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
         read ?? readAllInvitations(context, asked.filter(isSeen)),
       ]);
       const look = withAllInvitations(contested, invitations, context.now());
-      const [lone] = several ? [] : look.reports.filter((report) => report.enabled && isAlone(report));
-      const others = lone ? await othersOf(lone) : [];
+      const [lone] = look.reports;
+      const others = lone ? await othersFor(lone) : [];
       const evaluated = evaluateMesh(look.reports, look.unreachable);
       const mesh = flags.all ? withOutside(evaluated) : evaluated;
       const unanswered = several ? await unansweredIn(context, mesh, asked) : [];
@@ -98,7 +100,11 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
       const onLook = (look: Look) => {
         last = look;
       };
-      const waiting = { ...options, withInvitations: withOwn, onLook };
+      const aroundOf = async (report: StatusReport): Promise<KnownAround> => ({
+        contexts: await contexts(evaluateMesh(last?.reports ?? [report], [])),
+        others: await othersFor(report),
+      });
+      const waiting = { ...options, withInvitations: withOwn, aroundOf, onLook };
       try {
         return await resultOf(complete(await waitForHealth(context, answered, waiting, leftMs)));
       } catch (error) {

@@ -118,6 +118,8 @@ export interface MeshCheckInput extends CheckInput {
   observed: ReadonlyMap<string, ClusterObservation>;
   /** Clusters that are not in question, where the next step of one that is hangs on what they say. */
   others?: readonly ClusterSnapshot[] | undefined;
+  /** The contexts that the only cluster in question can be connected to, where it is connected to none. */
+  joinable?: readonly string[] | undefined;
 }
 
 export type MeshCheck = Check<MeshCheckInput>;

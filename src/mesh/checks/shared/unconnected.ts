@@ -60,26 +60,27 @@ const OF_CLASS: Readonly<Partial<Record<StatusReason['id'], string>>> = {
 /**
  * Why nodes lack peers, or will, as the status says it: each reason once, however many clusters have it. What
  * no connection needs is not said.
+ * @param others the contexts that a cluster which is connected to none can be connected to, where nothing says to whom
  */
-export function unconnected(reports: readonly StatusReport[]): Finding[] {
+export function unconnected(reports: readonly StatusReport[], others: readonly string[] = []): Finding[] {
   const reasons = reasonsOf({ clusters: [...reports] }, undefined, { isCheck: true }).filter(
     ({ places, cause }) => places.length > 0 || cause?.outage,
   );
   return [
-    ...reports.flatMap((report) => withoutReason(report, reports)),
+    ...reports.flatMap((report) => withoutReason(report, reports, others)),
     ...reasons.map((reason) => findingFor(reason, reports)),
   ];
 }
 
 /** What is wrong with a cluster as a whole, so that no single peer says why. */
-function withoutReason(report: StatusReport, reports: readonly StatusReport[]): Finding[] {
+function withoutReason(report: StatusReport, reports: readonly StatusReport[], others: readonly string[]): Finding[] {
   const { context, namespace, enabled, kvstoremesh, problems, faults } = report;
   const place = { context, namespace };
   const fail = (reason: string, hint: string, foundBy?: string): Finding[] => [
     findingOf(ID, 'fail', context, { reason, ...(foundBy ? { foundBy, foundIn: context } : {}) }, hint),
   ];
   if (problems.length > 0) return [];
-  const next = howToBegin(report, reports) ?? '';
+  const next = howToBegin(report, reports, { others }) ?? '';
   // Who dials it says more of one that others dial.
   const isSaid = faults.some(({ id, outage }) => outage && FOUND_BY[id] === APISERVER_DEPLOYED);
   if (!enabled && isSaid) return [];
