@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { appliedText } from '../../src/views/file/apply-view.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 
-const STILL = { cluster: 'gone', says: 'Service a/b stays: made by Argo CD', hint: 'Remove them there' };
+const STILL = { cluster: 'gone', says: 'Service a/b stays: made by Argo CD', hint: 'Remove it there' };
 
 it.each([
   [true, [], /^✅ /],

@@ -2,7 +2,8 @@
 import { expect, it } from 'vitest';
 import { connectCommand, unnamedContext } from '../../src/mesh/command-line.ts';
 import type { ErrorCode } from '../../src/mesh/errors.ts';
-import { forgetIfSilent, maybeSilent } from '../../src/mesh/peers/silent-peers.ts';
+import { forgetIfSilent, maybeSilent, mayLeadTo } from '../../src/mesh/peers/silent-peers.ts';
+import { snapshotOf } from '../support/snapshots.ts';
 
 const GRANT = 'To grant it, as a cluster administrator: kubectl create rolebinding x';
 
@@ -35,4 +36,12 @@ it('tells several apart', () => {
   expect(maybeSilent(['b', 'c'], silent)).toBe(
     'One of "b", "c" may be the cluster of one of the contexts "c0", "c2", which do not answer, "c1", which may not be read by this user',
   );
+});
+
+it('leaves out a context that was read as another cluster, and answers no more', () => {
+  const read = ['a', 'b'].map((name) =>
+    snapshotOf({ context: name, ciliumConfig: { 'cluster-name': `mesh-${name}` } }),
+  );
+  const silent = ['a', 'b', 'c'].map((context) => ({ context }));
+  expect(mayLeadTo(['mesh-b', 'mesh-x'], silent, read).map(({ context }) => context)).toEqual(['b', 'c']);
 });

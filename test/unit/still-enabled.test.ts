@@ -62,7 +62,12 @@ describe('a cluster is not disabled where what serves peers stays', () => {
 
   it('names each owner', () => {
     const { snapshot, steps } = planned([made('Deployment', NAME, OURS), made('Service', NAME, HELM)]);
-    expect(stillEnabled(snapshot, steps)?.says).toBe(`Service kube-system/${NAME} stays: made by Helm release cilium`);
+    const still = stillEnabled(snapshot, steps);
+    expect(still?.says).toBe(`Service kube-system/${NAME} stays: made by Helm release cilium`);
+    expect(still?.hint).toMatch(/^Remove it there/);
+    expect(stayingNotes(snapshot, steps)).toEqual([
+      expect.stringMatching(`^Service kube-system/${NAME} stays: made by Helm release cilium, remove it there`),
+    ]);
   });
 
   it.each<[string, KubeObject[], boolean]>([

@@ -2,7 +2,7 @@ import type { Target } from '../../flows/flow.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { leadToNamesakes, maybeNamesakes, tellApart } from '../../mesh/peers/namesakes.ts';
-import { grantFor, maybeSilent } from '../../mesh/peers/silent-peers.ts';
+import { grantFor, maybeSilent, mayLeadTo } from '../../mesh/peers/silent-peers.ts';
 import { unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { withReachableAddresses } from '../../snapshot/nodes.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
@@ -32,11 +32,13 @@ export interface WantedPeer {
 /**
  * Finds the contexts that lead to peers of clusters, for who is to change something there: one that leads to another cluster of that
  * name, or may lead to one as nothing is there that tells, is left out with a warning.
+ * @param read clusters that the run has read by contexts of this kubeconfig: what leads to one of another name is none of those that may lead to a peer
  */
 export async function findPeerClusters(
   context: CommandContext,
   flags: ClusterFlags,
   wanted: readonly WantedPeer[],
+  read: readonly ClusterSnapshot[] = [],
 ): Promise<PeerClusters> {
   if (wanted.length === 0) return NONE;
   const names = wanted.map(({ name }) => name);
@@ -44,7 +46,7 @@ export async function findPeerClusters(
     return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered, silent }) => {
       const named = answered.filter(({ cluster }) => cluster !== undefined && names.includes(cluster));
       const unread: Pick<SilentCluster, 'context' | 'error'>[] = [];
-      const read = named.map(async (target): Promise<Candidate[]> => {
+      const reading = named.map(async (target): Promise<Candidate[]> => {
         try {
           return [{ name: target.cluster ?? '', snapshot: await readCandidate(target) }];
         } catch (error) {
@@ -54,14 +56,14 @@ export async function findPeerClusters(
           return [];
         }
       });
-      const candidates = (await Promise.all(read)).flat();
+      const candidates = (await Promise.all(reading)).flat();
       const found = wanted.map((peer) => [peer.name, theOne(context, peer, candidates)] as const);
       return {
         known: new Map(
           found.flatMap(([name, one]): [string, string][] => (typeof one === 'string' ? [[name, one]] : [])),
         ),
         // They answer: whether they are meant, the namespace that was given says.
-        silent: [...silent.filter((one) => !isElsewhere(one)), ...unread],
+        silent: mayLeadTo(names, [...silent.filter((one) => !isElsewhere(one)), ...unread], read),
         doubts: found.flatMap(([, one]) => (one instanceof MeshctlError ? [one] : [])),
       };
     });

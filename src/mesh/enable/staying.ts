@@ -20,8 +20,7 @@ export interface StillEnabled {
 /** What stays although it belongs to a mesh, for people: by owner, with what removes it. */
 export function stayingNotes(snapshot: ClusterSnapshot, steps: readonly Step[]): string[] {
   return [...byOwner(keptByOthers(steps))].map(([owner, alike]) => {
-    const objects = alike.map(({ object }) => describeRef(object)).join(', ');
-    return `${objects} stay: made by ${owner}, ${uncapital(removalThere(snapshot, steps, alike))}`;
+    return `${saysStaying(alike, ', ', owner)}, ${uncapital(removalThere(snapshot, steps, alike))}`;
   });
 }
 
@@ -34,11 +33,15 @@ export function stillEnabled(snapshot: ClusterSnapshot, steps: readonly Step[]):
   if (kept.length === 0) return undefined;
   const groups = [...byOwner(kept)];
   const says = groups.map(([owner, alike]) => {
-    const objects = alike.map(({ object }) => describeRef(object)).join(' and ');
-    return `${objects} ${alike.length === 1 ? 'stays' : 'stay'}: made by ${owner}`;
+    return saysStaying(alike, ' and ', owner);
   });
   const hints = groups.map(([, alike]) => removalThere(snapshot, steps, alike));
   return { says: says.join('; '), hint: hints.join('; ') };
+}
+
+function saysStaying(kept: readonly Step[], between: string, owner: string): string {
+  const objects = kept.map(({ object }) => describeRef(object)).join(between);
+  return `${objects} ${kept.length === 1 ? 'stays' : 'stay'}: made by ${owner}`;
 }
 
 function serves({ kind, name }: ObjectRef): boolean {
@@ -59,17 +62,18 @@ function byOwner(kept: readonly Step[]): ReadonlyMap<string, readonly Step[]> {
 
 /** A hint: how the one who has made these objects takes them away. */
 function removalThere(snapshot: ClusterSnapshot, steps: readonly Step[], kept: readonly Step[]): string {
+  const them = kept.length === 1 ? 'it' : 'them';
   const made = kept.find(({ object }) => object.kind === 'Deployment')?.before ?? kept[0]?.before;
   const tools = kept.map(({ before }) => toolOf(before));
   if (kept.every(({ object }) => serves(object)) && tools.every((tool) => tool === undefined)) {
     const { context, namespace } = snapshot;
     const words = kept.map(({ object }) => `${object.kind.toLowerCase()}/${object.name}`);
-    return `Remove them there: ${kubectlCommand({ context, namespace }, ['delete', ...words])}`;
+    return `Remove ${them} there: ${kubectlCommand({ context, namespace }, ['delete', ...words])}`;
   }
   const { kind, name } = toolOf(made) ?? {};
-  if (!made || kind !== 'helm' || name === undefined) return 'Remove them there';
+  if (!made || kind !== 'helm' || name === undefined) return `Remove ${them} there`;
   const without = helmUpgradeCommand(snapshot, made, name, ['--set', 'clustermesh.useAPIServer=false']);
   const needed = steps.filter(({ why }) => why === STILL_NEEDED).map(({ object }) => describeRef(object));
   const again = needed.length > 0 ? ` (then disable again, which removes ${needed.join(', ')} too)` : '';
-  return `Remove them there${again}: ${without}`;
+  return `Remove ${them} there${again}: ${without}`;
 }

@@ -1,7 +1,9 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { COMMAND_LINES, contextsIn, meshctlCommand, unnamedIn } from '../command-line.ts';
 import type { ErrorCode } from '../errors.ts';
 import { stageOf } from '../faults/hint-order.ts';
 import { groupBy } from '../pairs.ts';
+import { namesOf } from './concerned-peers.ts';
 
 /** A context of which nothing could be read, and why. */
 export interface SilentContext {
@@ -42,6 +44,21 @@ export function stillSent(senders: readonly { readonly keptFor?: string | undefi
 /** The command line that ends it, by which clusters forget a peer. @param holders contexts of those that have it */
 export function forgetCommands(peer: string, holders: readonly string[]): string {
   return meshctlCommand('clustermesh disconnect', { context: holders }, ['--peer', peer]);
+}
+
+/**
+ * Of contexts that gave no answer those that may lead to peers: not one that was read as another cluster before, and answers no more.
+ * @param peers names of clusters
+ * @param read clusters, by contexts of the same kubeconfig
+ */
+export function mayLeadTo<T extends { readonly context: string }>(
+  peers: readonly string[],
+  silent: readonly T[],
+  read: readonly ClusterSnapshot[],
+): T[] {
+  const isAnother = ({ context }: T) =>
+    read.some((one) => one.context === context && !namesOf(one).some((name) => peers.includes(name)));
+  return silent.filter((one) => !isAnother(one));
 }
 
 /** `"mesh-2" may be the cluster of context "two", which does not answer`. @param peers names of clusters */

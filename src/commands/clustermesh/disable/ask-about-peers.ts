@@ -56,6 +56,7 @@ export async function askAboutPeers(
     context,
     flags,
     staying.map((name) => ({ name, knownBy: [draft.snapshot] })),
+    [draft.snapshot, ...all],
   );
   const { leave } = choicesForPeers(context);
   if (flags.disconnect && !flags.all)
