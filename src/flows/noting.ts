@@ -1,3 +1,4 @@
+import { inWordsWhereUnled } from '../mesh/peers/peers-of-others.ts';
 import type { Flow } from './flow.ts';
 
 /**
@@ -10,7 +11,8 @@ export function noting<F extends Pick<Flow, 'progress'>>(flow: F): { flow: F; no
   const { start, warn, info } = flow.progress;
   const progress: Flow['progress'] = {
     start: (text, onlyLong) => start(text, onlyLong),
-    warn(text) {
+    warn(said) {
+      const text = inWordsWhereUnled(said);
       if (notes.has(text)) return;
       notes.add(text);
       warn(text);

@@ -225,7 +225,7 @@ it('and where that takes too long, enable says which requests fail until then', 
   expect(result.exitCode, result.stderr).toBe(0);
   expect(jsonOf(result).warnings).toContainEqual(
     expect.stringMatching(
-      /^mesh-1: KVStoreMesh still holds what it had of mesh-2, .* requests from here to pods there get no answer → meshctl clustermesh status --context 'mesh-1,<context of mesh-2>' --wait$/,
+      /^mesh-1: KVStoreMesh still holds what it had of mesh-2, .* requests from here to pods there get no answer → meshctl clustermesh status --context mesh-1,mesh-2 --wait$/,
     ),
   );
 });

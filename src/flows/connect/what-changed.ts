@@ -46,7 +46,7 @@ export async function warnOfSwitched(
   const snapshots = members.map(({ snapshot }) => snapshot);
   const dialling = [...new Set(directions.map(({ client }) => client.snapshot))];
   const looks = dialling.map((snapshot) =>
-    limit(async (): Promise<string[]> => {
+    limit(async (): Promise<readonly string[]> => {
       if (dialsThroughKvstoremesh(snapshot)) return [];
       const target = targets.find(({ client }) => client.context === snapshot.context);
       const reading = target?.client.get(apiserverDeploymentRef(target.namespace));

@@ -108,6 +108,8 @@ export interface EnableOptions extends EnableChoices, FieldChoices {
   withoutReplacing?: ((context: string) => string) | undefined;
   /** The same with more words. */
   again?: ((context: string, ...words: readonly string[]) => string) | undefined;
+  /** Has warnings name the contexts of peers that were not read. */
+  naming?: ((warnings: readonly string[]) => Promise<readonly string[]>) | undefined;
   /** For the load balancer's address and for the pods, each. */
   waitMs: number;
 }

@@ -185,7 +185,8 @@ async function enableIn(
   const warnings = [...new Set([...ofAddress, ...final.ofAddress])]
     .filter((words) => !draft.ofAddress.includes(words))
     .map((words) => `${context}: ${words}`);
-  warnings.push(...(held ?? []));
+  const naming = options.naming ?? (async (found) => found);
+  warnings.push(...(held ? await naming(held) : []));
   for (const words of warnings) flow.progress.warn(words);
   const rest = final.plan.steps.filter((step) => !isFoundation(step));
   const authorities = await readAuthorities([target], rest);
@@ -208,7 +209,7 @@ async function enableIn(
   for (const words of unseen) flow.progress.warn(words);
   warnings.push(...unseen);
   if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)
-    warnings.push(...(await warnOfUnmoved(flow, target, options.others ?? [])));
+    warnings.push(...(await warnOfUnmoved(flow, target, options.others ?? [], naming)));
 
   // By new pods other nodes may serve than those that did when this was planned.
   const isElsewhere = answersWherePodsAre(final.snapshot) && [...foundation, ...rest].some(isChange);

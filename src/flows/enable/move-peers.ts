@@ -16,6 +16,7 @@ import { orWithout } from '../where-it-succeeds.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { writeSteps } from '../write/write-steps.ts';
+import type { EnableOptions } from './draft-enable.ts';
 
 const LOOK_INTERVAL_MS = 500;
 const EXECS_AT_A_TIME = 30;
@@ -137,17 +138,20 @@ export async function awaitCache(flow: Flow, target: Target, { peers }: PeerMove
  * Warns of peers that were connected while KVStoreMesh was switched on, which the plan could not move: they stay connected, but
  * otherwise than this run was asked for.
  * @param others clusters that were read, for their contexts
+ * @param naming names those of the rest
  */
 export async function warnOfUnmoved(
   flow: Flow,
   { client, namespace }: Target,
   others: readonly ClusterSnapshot[],
-): Promise<string[]> {
+  naming: NonNullable<EnableOptions['naming']> = async (found) => found,
+): Promise<readonly string[]> {
   const snapshot = await orWithout(flow, readForParting(client, namespace), undefined);
   const note = snapshot && noteOfUnmoved(snapshot, others);
   if (note === undefined) return [];
-  flow.progress.warn(note);
-  return [note];
+  const named = await naming([note]);
+  for (const words of named) flow.progress.warn(words);
+  return named;
 }
 
 interface Arrival {

@@ -31,6 +31,7 @@ import { exitOf, type MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { hasServed } from '../../../mesh/peers/concerned-peers.ts';
 import { peersAmong } from '../../../mesh/peers/namesakes.ts';
 import { knownPeers } from '../../../mesh/peers/peers.ts';
+import { inWordsWhereUnled } from '../../../mesh/peers/peers-of-others.ts';
 import type { Hazard } from '../../../mesh/plan/agreement.ts';
 import { isChange, type Step } from '../../../mesh/plan/plan.ts';
 import { silentContexts } from '../../../mesh/status/mesh-status.ts';
@@ -97,7 +98,7 @@ export async function run(context: CommandContext, given: FlagsOf<typeof DISABLE
     const isAsked = !isUnasked(context, flags) && dryRunOf(flags) === undefined;
     const isTold = ({ dials, context: where }: StandingPeer) => isChosen || !dials || (isAsked && where === undefined);
     const standing = (of: readonly Leaver[]) => [
-      ...standingWords(of.map((one) => leftBehind(one, isTold))),
+      ...standingWords(of.map((one) => leftBehind(one, isTold))).map(inWordsWhereUnled),
       ...new Set(of.flatMap(({ grants }) => grants)),
     ];
     // With --yes nobody reads it first, and until a cluster is gone what is said would cut connections that work.

@@ -60,7 +60,8 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
       isOnly
         ? context.againWithout(['--replace-ca'])
         : context.againWithout(['--replace-ca', '--context', '--all'], '--context', contextList([name]));
-    const complete = { ...options, forcing, again, withoutReplacing, givenAuthority };
+    const naming = (warnings: readonly string[]) => namingContexts(context, flags, warnings);
+    const complete = { ...options, naming, forcing, again, withoutReplacing, givenAuthority };
     if (flags.viaHelm) checkHelmOptions(complete, flags);
     const { done: first, failures: refusals } = await eachCluster(targets, isOnly, async (target) => ({
       target,
