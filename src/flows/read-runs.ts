@@ -1,7 +1,6 @@
 import pLimit from 'p-limit';
 import { readOr } from '../kube/unless-refused.ts';
 import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
-import { isAlive } from '../mesh/hold.ts';
 import { applyLeaseRef, rotationLeaseRef } from '../mesh/objects/names.ts';
 import { unfinishedRotation } from '../mesh/rotation/unfinished-rotation.ts';
 import { type HeldCluster, runsMarked, type SeenRuns } from '../mesh/runs-at-work.ts';
@@ -9,6 +8,7 @@ import { disablesCluster, markedRuns } from '../mesh/working-runs.ts';
 import type { Flow, Target } from './flow.ts';
 import { hasEnded } from './own-process.ts';
 import { orWithout } from './where-it-succeeds.ts';
+import { isDead } from './write/take-marks-away.ts';
 
 /** The runs of meshctl that are at work in a cluster, or have died there, by its clock, as far as their marks may be read. */
 export async function readRuns(flow: Pick<Flow, 'signal'>, { client, namespace }: Target): Promise<SeenRuns> {
@@ -44,7 +44,7 @@ export async function withDisablingRun<S extends ClusterSnapshot>(
   snapshot: S,
 ): Promise<S> {
   const lease = await orWithout(flow, client.get(applyLeaseRef(namespace)), undefined);
-  const run = markedRuns(lease).find((one) => disablesCluster(one) && isAlive(one, client.now()) && !hasEnded(one));
+  const run = markedRuns(lease).find((one) => disablesCluster(one) && !isDead(one, client));
   return run ? { ...snapshot, disabledBy: { host: run.host, since: run.since.toISOString() } } : snapshot;
 }
 

@@ -2,8 +2,8 @@ import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
 import { podIdentity } from '../../mesh/apiserver/recorded-identity.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
 import type { Flow, Target } from '../flow.ts';
+import { orWithout } from '../where-it-succeeds.ts';
 import { readyPods } from './ask-etcd.ts';
 import { clusterIdIn } from './prove.ts';
 import { readClusterConfigs } from './read-own-keys.ts';
@@ -15,14 +15,11 @@ import { readClusterConfigs } from './read-own-keys.ts';
 export async function withServedId(flow: Flow, target: Target, snapshot: ClusterSnapshot): Promise<ClusterSnapshot> {
   const deployment = apiserverDeployment(snapshot);
   if (!deployment || podIdentity(deployment)) return snapshot;
-  try {
+  const read = async () => {
     const [pod] = await readyPods(target);
     const configs = pod && (await readClusterConfigs(flow, target, snapshot, pod));
     const text = configs instanceof Map ? configs.get(clusterNameOf(snapshot)) : undefined;
     return text === undefined ? snapshot : { ...snapshot, servedId: clusterIdIn(text) };
-  } catch (error) {
-    flow.signal.throwIfAborted();
-    if (error instanceof MeshctlError) return snapshot;
-    throw error;
-  }
+  };
+  return orWithout(flow, read(), snapshot);
 }

@@ -5,7 +5,7 @@
 import pLimit from 'p-limit';
 import { orRefusal } from '../../kube/unless-refused.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { HOLD_MS, type Hold, holdOf, isAlive, noHold, otherRun, withHold } from '../../mesh/hold.ts';
+import { HOLD_MS, type Hold, holdOf, noHold, otherRun, withHold } from '../../mesh/hold.ts';
 import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
 import { rotationLeaseRef } from '../../mesh/objects/names.ts';
 import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
@@ -24,6 +24,7 @@ import {
   type RunMark,
   whileOthersWrite,
 } from '../run-mark.ts';
+import { isDead } from '../write/take-marks-away.ts';
 
 /** The clusters of a rotation, taken for it. */
 export interface HeldClusters {
@@ -161,7 +162,7 @@ function leaveCluster(target: Target, mark: RunMark): Promise<void> {
  * would. Where that is not possible, it is no failure.
  */
 export function leaveDeadRotation(target: Target): Promise<void> {
-  return takeHoldAway(target, (hold) => !isAlive(hold, target.client.now()) || hasEnded(hold));
+  return takeHoldAway(target, (hold) => isDead(hold, target.client));
 }
 
 function takeHoldAway({ client, namespace }: Target, isOver: (hold: Hold) => boolean): Promise<void> {

@@ -1,7 +1,7 @@
 /** The end of marks of runs at work (working-run.ts): each run's own, and those of dead ones whose work it has finished. */
 import pLimit from 'p-limit';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { isAlive } from '../../mesh/hold.ts';
+import { type Hold, isAlive } from '../../mesh/hold.ts';
 import { applyLeaseRef } from '../../mesh/objects/names.ts';
 import {
   disablesCluster,
@@ -50,7 +50,7 @@ export function finishedRunsBy({ command, peersOf }: FinishingRun, { client }: T
 }
 
 /** Whether a run has died by its mark at a cluster. */
-export function isDead(one: WorkingRun, client: Target['client']): boolean {
+export function isDead(one: Hold, client: Target['client']): boolean {
   return !isAlive(one, client.now()) || hasEnded(one);
 }
 

@@ -16,6 +16,11 @@ export interface Member extends IdentifiedCluster {
   given?: 'addresses' | 'service' | undefined;
 }
 
+/** The name of each cluster, by its context. */
+export function namesByContext(members: readonly IdentifiedCluster[]): Map<string, string> {
+  return new Map(members.map(({ snapshot, identity }) => [snapshot.context, identity.name]));
+}
+
 /** A cluster as others find it by its Service. @throws MeshctlError what keeps it from being told by name and id */
 export function asMember(snapshot: ClusterSnapshot): Member {
   return { snapshot, identity: requireIdentity(snapshot), endpoints: listEndpoints(snapshot) };

@@ -17,6 +17,7 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { clockHazards } from '../../../mesh/certificates/clock-hazards.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
+import { namesByContext } from '../../../mesh/connect/member.ts';
 import { MeshctlError, warningOf } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
 import { agreementClauses } from '../../../mesh/plan/agreement.ts';
@@ -207,8 +208,7 @@ function optionsOf(flags: RotateFlags): RotateOptions {
 function reportOf({ phases, effects, scope, members }: PreparedRotation, now: Date) {
   const steps = phases.flatMap(({ steps }) => steps);
   const hazards = clockHazards({ snapshots: members.map(({ snapshot }) => snapshot), steps, now });
-  const names = new Map(members.map(({ snapshot, identity }) => [snapshot.context, identity.name]));
-  return { steps, names, notes: scope.notes, effects, hazards };
+  return { steps, names: namesByContext(members), notes: scope.notes, effects, hazards };
 }
 
 /** What tools make of what they own, of a CA that is being replaced with what to leave alone meanwhile. */

@@ -10,6 +10,7 @@ import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { COMPATIBILITY_CHECKS } from '../../../mesh/checks/compatibility.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
+import { namesByContext } from '../../../mesh/connect/member.ts';
 import { unprovedDials } from '../../../mesh/connect/unproved.ts';
 import { isChange, type Step } from '../../../mesh/plan/plan.ts';
 import type { ProbeExtent } from '../../../mesh/probe/report.ts';
@@ -107,7 +108,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     for (const warning of alikeWarnings(prepared.warnings)) context.progress.warn(warning);
     const planned = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
     const { effects, hazards = [], warnings: known } = prepared;
-    const names = new Map(prepared.members.map(({ snapshot, identity }) => [snapshot.context, identity.name]));
+    const names = namesByContext(prepared.members);
     const report = { steps: planned, names, effects, hazards, warnings: [...notes, ...known] };
     if (dryRun) {
       const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
