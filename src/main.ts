@@ -25,7 +25,6 @@ import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.t
 import { shellWord, unnamedIn } from './mesh/command-line.ts';
 import { exitCodeOf, MeshctlError } from './mesh/errors.ts';
 import type { Installation } from './mesh/installation.ts';
-import { inWordsWhereUnled } from './mesh/peers/peers-of-others.ts';
 import { printableLines, printableSentence } from './views/printable.ts';
 
 /** Of git, put in by the build (.ci/build.mjs); empty outside of a checkout. Not there where the sources run as they are. */
@@ -187,9 +186,7 @@ async function runCommand(
   const typed = asTyped(host.installation.name, COMMANDS);
   const commit = typeof MESHCTL_COMMIT === 'undefined' ? '' : MESHCTL_COMMIT;
   const client = { version: await packageVersion(host), ...(commit ? { commit } : {}), node: process.version };
-  const progress = progressWithRunFlags(await progressFor(options, host), (text) =>
-    typed(addRunFlags(inWordsWhereUnled(text))),
-  );
+  const progress = progressWithRunFlags(await progressFor(options, host), (text) => typed(addRunFlags(text)));
   const time = createRunTime(host.now, (text) => {
     clocks.push(text);
     progress.warn(text);
