@@ -48,8 +48,8 @@ export interface RollbackOptions {
    * is something to roll back.
    */
   newSignal?: (() => AbortSignal) | undefined;
-  /** Told when the API server does not answer and is waited for. */
-  onOutage?: (() => void) | undefined;
+  /** How it waits for an API server that is away; default: for up to a minute. */
+  outlast?: Outlast | undefined;
 }
 
 const ROLLBACK_TIMEOUT_MS = 120_000;
@@ -72,11 +72,13 @@ const MOVED_ON = 'meshctl.io/moved-on';
 export async function rollback(
   client: ClusterClient,
   journal: Journal,
-  { newSignal = () => AbortSignal.timeout(ROLLBACK_TIMEOUT_MS), onOutage }: RollbackOptions = {},
+  {
+    newSignal = () => AbortSignal.timeout(ROLLBACK_TIMEOUT_MS),
+    outlast = outlasting(client.clock, WRITE_OUTAGE),
+  }: RollbackOptions = {},
 ): Promise<RollbackResult[]> {
   const results: RollbackResult[] = [];
   let signal = newSignal();
-  const outlast = outlasting(client.clock, { ...WRITE_OUTAGE, onOutage });
   /** Waiting takes nothing of the time that the rest has, also where it was in vain. */
   const untimed = async (wait: (() => Promise<void>) | undefined) => {
     if (!wait) return;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Flow, Target } from '../../src/flows/flow.ts';
+import { askedBeforeRollback } from '../../src/flows/write/before-rollback.ts';
 import { rollBackClusters } from '../../src/flows/write/roll-back.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
@@ -150,6 +151,32 @@ it.each([
     expect(said.filter((text) => text.includes('waiting for its API server'))).toHaveLength(1);
   },
 );
+
+it.each([
+  ['is away', false],
+  ['has been asked in vain for all of its time', true],
+])('a cluster that %s keeps no other one from being rolled back, one at a time', async (_what, isSpent) => {
+  const gone = clientAwayFor(Number.POSITIVE_INFINITY);
+  const clients = [gone, { ...clientAwayFor(0), context: 'two' }];
+  if (isSpent) await askedBeforeRollback(gone, () => gone.get({ name: 'one' })).catch(() => undefined);
+  const spentMs = gone.waited();
+  const said: string[] = [];
+  const task = { done: (text: string) => said.push(text), fail: (text: string) => said.push(text), update() {} };
+  const flow = { signal: new AbortController().signal, progress: { start: () => task, warn: () => undefined } };
+  const entries = [
+    { ref: refOf(secretOf('one', '1')), before: secretOf('one', '1'), after: secretOf('one', '2'), certain: true },
+  ];
+  await rollBackClusters(
+    flow as unknown as Flow,
+    clients.map((client) => ({ client })) as unknown as Target[],
+    clients.map(({ context: cluster }) => ({ cluster, entries })),
+    new Error('why'),
+    { parallel: 1 },
+  );
+  expect(said).toEqual(['two: is as before', 'one: could not roll back Secret kube-system/one']);
+  // Its minute is one for all that is asked of it.
+  expect([spentMs, gone.waited()]).toEqual([isSpent ? 60_000 : 0, 60_000]);
+});
 
 describe('pods that were replaced, and only nodes with one answer', () => {
   const PORT = 32379;

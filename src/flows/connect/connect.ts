@@ -18,6 +18,7 @@ import { proveServer } from '../etcd/prove.ts';
 import { during, type Flow, issuingTime, type Target } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { type ClusterWriter, createClusterWriter, type RunAccount, targetsOfSteps } from '../write/apply-clusters.ts';
+import { concernedByRollback } from '../write/before-rollback.ts';
 import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
 import { materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
@@ -192,7 +193,8 @@ async function carryOut(
     if (options.account) throw error;
     const isBack = options.rollback !== false && writer.journals.some(({ entries }) => entries.length > 0);
     // First: whoever finds this run's work from then on is told.
-    const inUse = isBack ? await options.working?.beginRollback() : undefined;
+    const concerned = concernedByRollback(writer.journals, directions);
+    const inUse = isBack ? await options.working?.beginRollback(concerned) : undefined;
     const spared =
       options.rollback === false ? undefined : await spareOthers(flow, targets, directions, writer.journals, inUse);
     const wayBackOf = (context: string) =>

@@ -11,6 +11,7 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow } from '../flow.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { type ClusterWriter, createClusterWriter, targetsOfSteps } from '../write/apply-clusters.ts';
+import { concernedByRollback } from '../write/before-rollback.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { requireParted } from '../write/still-parted.ts';
@@ -148,7 +149,7 @@ async function writePartings(
     const isBack = options.rollback !== false && writer.journals.some(({ entries }) => entries.length > 0);
     await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,
-      inUse: isBack ? await working?.beginRollback() : undefined,
+      inUse: isBack ? await working?.beginRollback(concernedByRollback(writer.journals)) : undefined,
       mounted: true,
       parallel: options.parallel,
       mend: options.mend ?? ((context) => mendCommand(partings, context)),

@@ -19,6 +19,7 @@ import { allOrFirstError } from '../parallel.ts';
 import { requireNoRotation } from '../rotation/rotation-hold.ts';
 import { applyGlobalService } from '../services/service-global.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
+import { concernedByRollback } from '../write/before-rollback.ts';
 import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { requireStanding, requireThere, requireWritten } from '../write/still-standing.ts';
@@ -105,7 +106,7 @@ async function applyAtWork(
     else {
       const isBack = options.rollback && account.journals.some(({ entries }) => entries.length > 0);
       // First: whoever finds this run's work from then on is told.
-      const relied = isBack ? await working.beginRollback() : [];
+      const relied = isBack ? await working.beginRollback(concernedByRollback(account.journals, state.directions)) : [];
       await rollBackClusters(flow, targets, account.journals, error, {
         rollback: options.rollback,
         mounted: true,

@@ -9,6 +9,7 @@ import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { hintAfterRollback, type TakenBack } from '../../mesh/plan/taken-back.ts';
 import { unreachableWords } from '../../mesh/status/mesh-status.ts';
 import type { Flow, Target } from '../flow.ts';
+import { outlastInRollback, wasSilent } from './before-rollback.ts';
 import { nudgePods } from './nudge.ts';
 import { warnOfMovedPodsAfter } from './where-pods-are.ts';
 
@@ -65,13 +66,24 @@ export async function rollBackClusters(
     const entries = journals.filter(({ cluster }) => cluster === context).flatMap((journal) => journal.entries);
     return entries.length > 0 ? [{ target, journal: { cluster: context, entries } }] : [];
   });
+  // Who has not been heard in all of its time keeps none of the others waiting.
+  touched.sort(({ target: a }, { target: b }) => Number(wasSilent(a.client)) - Number(wasSilent(b.client)));
   const results = await Promise.all(
     touched.map(({ target, journal }) =>
       limit(async () => {
         const why = options.rollback === false ? '--no-rollback' : options.inUse?.get(journal.cluster);
-        return why === undefined
-          ? rollBackCluster(flow, target, journal, options)
-          : leaveCluster(flow, journal, why, options);
+        if (why !== undefined) return leaveCluster(flow, journal, why, options);
+        // While one waits, another one has its place.
+        let places = 0;
+        const onOutage = () => {
+          places += 1;
+          limit.concurrency += 1;
+        };
+        try {
+          return await rollBackCluster(flow, target, journal, options, onOutage);
+        } finally {
+          limit.concurrency -= places;
+        }
       }),
     ),
   );
@@ -126,11 +138,15 @@ async function rollBackCluster(
   target: Target,
   journal: Journal,
   { mounted, mend, resumes }: ClusterRollbackOptions,
+  onOutage: () => void,
 ): Promise<ClusterRollback> {
   const { context } = target.client;
   const task = flow.progress.start(`${context}: rolling back ${countOf(journal)}`);
   const undone = await rollback(target.client, journal, {
-    onOutage: () => task.update(`${context}: waiting for its API server, to roll back ${countOf(journal)}`),
+    outlast: outlastInRollback(target.client, () => {
+      onOutage();
+      task.update(`${context}: waiting for its API server, to roll back ${countOf(journal)}`);
+    }),
   });
   const objects = undone.map(({ ref, outcome, error }) => ({
     object: describeRef(ref),

@@ -13,7 +13,7 @@ import { rollbackAddUsers, userNames, usersFile } from '../../mesh/peers/users/r
 import { TLS_KEYS } from '../../mesh/plan/plan.ts';
 import { readBundle } from '../../pki/read.ts';
 import type { Flow, Target } from '../flow.ts';
-import { askedBeforeRollback } from './before-rollback.ts';
+import { askedBeforeRollback, concernedByRollback } from './before-rollback.ts';
 import { RELIANCE_UNSEEN } from './working-run.ts';
 
 type Telling = Pick<Flow, 'progress'>;
@@ -91,7 +91,9 @@ async function pairsOfOthers(
   directions: readonly Direction[],
   journals: readonly Journal[],
 ): Promise<ReadonlyMap<string, boolean>> {
-  const found = directions.map(async (direction): Promise<Sight[]> => {
+  const concerned = concernedByRollback(journals, directions);
+  const asked = directions.filter(({ client }) => concerned.has(client.snapshot.context));
+  const found = asked.map(async (direction): Promise<Sight[]> => {
     const { client, server } = direction;
     const { context, namespace, objects } = client.snapshot;
     const target = targets.find((one) => one.client.context === context);

@@ -43,9 +43,10 @@ export interface WorkingClusters {
   run: string;
   /**
    * Before it takes anything back, says so where it was at work: who finds its work from then on is told.
+   * @param among the contexts on which the rollback hangs: others are not waited for
    * @returns where another run stands on what it has made, as a clause, by context; it stays
    */
-  beginRollback(): Promise<ReadonlyMap<string, string>>;
+  beginRollback(among: ReadonlySet<string>): Promise<ReadonlyMap<string, string>>;
 }
 
 /**
@@ -128,8 +129,10 @@ async function whileMarked<T>(
     );
     const done = await work({
       run: mark.run,
-      async beginRollback() {
-        const looks = marked.map(({ target }) => limit(() => whoReliesOn(flow, target, mark)));
+      async beginRollback(among) {
+        const asked = marked.filter(({ target }) => among.has(target.client.context));
+        // All at a time: those that do not answer keep nobody from being asked.
+        const looks = asked.map(({ target }) => whoReliesOn(flow, target, mark));
         return new Map((await Promise.all(looks)).flat());
       },
     });
