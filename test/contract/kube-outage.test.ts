@@ -5,6 +5,7 @@ import type { ClusterClient } from '../../src/kube/client.ts';
 import type { RunWork } from '../../src/kube/http/lasting-transport.ts';
 import { linkSignals } from '../../src/kube/http/linked-signal.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
+import { applyLeaseRef } from '../../src/mesh/objects/names.ts';
 import { SECRET, secretNamed, useScriptedCluster } from '../support/kube-scripted.ts';
 import { sendJson } from '../support/kube-server.ts';
 
@@ -159,6 +160,21 @@ test('the first write of a run begins it, in all of its clusters', async () => {
   await one.client.patch(SECRET, { data: {} });
   await other.front.goAway('refuse');
   expect(await other.client.get(SECRET)).toBeDefined();
+});
+
+test.each<[string, (run: Awaited<ReturnType<typeof beginRun>>) => Promise<unknown>]>([
+  ['says that it is at work', ({ client }) => client.patch(applyLeaseRef('kube-system'), { metadata: {} })],
+  [
+    'sends a write that finds no connection',
+    async ({ client, front }) => {
+      await front.goAway('refuse');
+      await client.patch(SECRET, { data: {} });
+    },
+  ],
+])('a run that only %s has not begun', async (_what, write) => {
+  const work = { hasBegun: false };
+  await write(await beginRun(0, { work })).catch(() => undefined);
+  expect(work.hasBegun).toBe(false);
 });
 
 test.each([

@@ -7,7 +7,7 @@ import type { Transport } from './transport.ts';
 
 /** What a run does in all of its clusters. */
 export interface RunWork {
-  /** Whether it has sent anything that changes a cluster. */
+  /** Whether an API server has answered that it has stored anything of it; that a run is at work (a Lease) is not its work. */
   hasBegun: boolean;
 }
 
@@ -19,6 +19,9 @@ export interface LastingOptions {
   /** Told when an outage begins that is waited for. */
   onOutage?: (() => void) | undefined;
 }
+
+/** In them runs say where they are at work. */
+const LEASES = 'leases';
 
 /**
  * A run that has begun to write would be rolled back for one read that comes while an API server restarts. From then on what finds no
@@ -33,12 +36,12 @@ export function lastingTransport(transport: Transport, { work, signal, clock, on
   return {
     ...transport,
     async request(request) {
-      if (request.stores) work.hasBegun = true;
       let failure: MeshctlError | undefined;
       const attempt = async () => {
         try {
           const answer = await transport.request(request);
           hasAnswered = true;
+          if (request.stores && request.action.resource !== LEASES) work.hasBegun = true;
           return answer;
         } catch (error) {
           if (error instanceof MeshctlError && isAway(error)) failure = error;
