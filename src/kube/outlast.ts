@@ -19,11 +19,13 @@ export interface Patience {
  * Does something, again and again while nothing answers. Throws what no time mends, and the last failure when the time is over
  * (`details.outlasted`), which nobody waits for once more.
  * @param mayRepeat of this alone, in place of {@link Patience}'s
+ * @param untilMs of this alone: when its own time is over, on the same clock, however much is left of {@link Patience}'s
  */
 export type Outlast = <T>(
   attempt: () => Promise<T>,
   signal: AbortSignal,
   mayRepeat?: (error: MeshctlError) => boolean,
+  untilMs?: number,
 ) => Promise<T>;
 
 /**
@@ -35,7 +37,7 @@ export function outlasting(
   { limitMs, everyMs, onOutage, mayRepeat: always = mayAnswerLater }: Patience,
 ): Outlast {
   let endMs: number | undefined;
-  return async (attempt, signal, mayRepeat = always) => {
+  return async (attempt, signal, mayRepeat = always, untilMs = Number.POSITIVE_INFINITY) => {
     for (;;) {
       try {
         const answer = await attempt();
@@ -49,11 +51,12 @@ export function outlasting(
         }
         if (endMs === undefined) onOutage?.();
         endMs ??= clock.ms() + limitMs;
-        if (clock.ms() >= endMs) {
+        const leftMs = Math.min(endMs, untilMs) - clock.ms();
+        if (leftMs <= 0) {
           error.details.outlasted = true;
           throw error;
         }
-        await clock.sleep(everyMs, signal).catch(() => undefined);
+        await clock.sleep(Math.min(everyMs, leftMs), signal).catch(() => undefined);
       }
     }
   };

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { briskClock, NEVER_BACK } from '../support/brisk-clock.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
@@ -53,4 +54,49 @@ it.each(Object.entries(CASES))('%s, and that it could not be seen is said', asyn
     );
     expect(stderr).toContain(`⚠ ${words}`);
   }
+});
+
+const DISCONNECT = ['clustermesh', 'disconnect', ...PAIR, '--yes'];
+
+/** What is written last in each cluster, by which it is all written. */
+function onceAllIsWritten(): (request: { context: string; verb: string; name?: string; dryRun: boolean }) => boolean {
+  const left = new Set(['mesh-1', 'mesh-2']);
+  return ({ context, verb, name, dryRun }) => {
+    if (left.size === 0) return verb === 'get' || verb === 'list' || verb === 'patch' || verb === 'create';
+    if (!['get', 'list', 'watch'].includes(verb) && !dryRun && name === 'clustermesh-remote-users')
+      left.delete(context);
+    return false;
+  };
+}
+
+it('of a disconnect that does not wait: nor does it for an API server that is away by then', async () => {
+  await clusters.meshctl.ok(connect('mesh-1', 'mesh-2', '--yes'));
+  const isWritten = onceAllIsWritten();
+  clusters.fault = async (request) => (isWritten(request) && request.context === 'mesh-2' ? 'drop' : undefined);
+  const { exitCode, stderr } = await clusters.meshctl([...DISCONNECT, '--no-wait'], { clock: briskClock(NEVER_BACK) });
+  expect(exitCode, stderr).toBe(3);
+  expect(stderr).not.toContain('it is asked again');
+  expect(stderr).toContain('could not be seen');
+});
+
+it('of a disconnect: what the wait has not seen is said beside what it could not see', async () => {
+  await clusters.meshctl.ok(connect('mesh-1', 'mesh-2', '--yes'));
+  const isWritten = onceAllIsWritten();
+  let isHeard = true;
+  clusters.fault = async (request) => {
+    const { context, subresource, name = '' } = request;
+    if (!isWritten(request)) return undefined;
+    if (context === 'mesh-1' && subresource === 'exec' && name.startsWith('cilium')) {
+      isHeard = false;
+      throw new ApiError(403, 'Forbidden', 'no');
+    }
+    if (context === 'mesh-2' && !isHeard && request.verb === 'get' && LOOKED_AT.includes(name))
+      throw new ApiError(503, 'ServiceUnavailable', 'restarting');
+    return undefined;
+  };
+  const run = await clusters.meshctl([...DISCONNECT, '-o', 'json'], { clock: briskClock() });
+  expect(run.exitCode, run.stderr).toBe(3);
+  const { warnings } = jsonOf(run) as { warnings: string[] };
+  expect(warnings).toContainEqual(expect.stringMatching(/^context "mesh-1": cilium-\w+ did not say whether/));
+  expect(warnings).toContainEqual(expect.stringMatching(/^context "mesh-2": .+could not be seen$/));
 });

@@ -1,9 +1,11 @@
 import net, { type AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { untilSettled } from '../../src/flows/etcd/ask-etcd.ts';
 import { applySteps, asPlanned } from '../../src/kube/apply.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import type { RunWork } from '../../src/kube/http/lasting-transport.ts';
 import { linkSignals } from '../../src/kube/http/linked-signal.ts';
+import { withoutPatience, withPatience } from '../../src/kube/patience.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import { applyLeaseRef } from '../../src/mesh/objects/names.ts';
 import { SECRET, secretNamed, useScriptedCluster } from '../support/kube-scripted.ts';
@@ -88,7 +90,7 @@ async function beginRun(looks: number, { hasAnswered = true, work = { hasBegun: 
   const client = open(`https://127.0.0.1:${front.port}`, {}, options);
   if (hasAnswered) await client.get(SECRET);
   server.seen.length = 0;
-  return { client, front, outages, server, stop, onRequest, onSleep, ms: () => ms };
+  return { client, clock, front, outages, server, stop, onRequest, onSleep, ms: () => ms };
 }
 
 const REQUESTS: Record<string, (client: ClusterClient) => Promise<unknown>> = {
@@ -134,6 +136,47 @@ describe.each(Object.entries(OUTAGES))('an API server that %s', (_what, how) => 
     onSleep.each = () => limit.abort(new MeshctlError('Timeout', 'timed out'));
     await front.goAway(how);
     await expect(client.get(SECRET, { signal: limit.signal })).rejects.toMatchObject({ code: 'ClusterUnreachable' });
+  });
+
+  test.each<[string, number, string[], (run: Awaited<ReturnType<typeof beginRun>>) => Promise<unknown>]>([
+    [
+      'as long as what has so much time',
+      5000,
+      ['c1'],
+      ({ client, clock }) => withPatience(clock, 5000, () => client.get(SECRET)),
+    ],
+    [
+      'as long as the shorter one of two times, whichever is around the other',
+      5000,
+      ['c1'],
+      ({ client, clock }) => withPatience(clock, 5000, () => withPatience(clock, 50_000, () => client.get(SECRET))),
+    ],
+    [
+      'not at all by what comes after a run that does not wait',
+      0,
+      [],
+      ({ client, clock }) => withPatience(clock, undefined, () => client.get(SECRET)),
+    ],
+    ['not at all by what goes on without it', 0, [], ({ client }) => withoutPatience(() => client.get(SECRET))],
+    [
+      'until its deadline by what looks again and again',
+      5000,
+      [],
+      ({ client, clock, stop: { signal } }) =>
+        untilSettled({ clock, signal }, { deadline: clock.ms() + 5000, intervalMs: 500 }, async () => {
+          await client.get(SECRET);
+          return undefined;
+        }),
+    ],
+  ])('is waited for %s', async (_how, forMs, told, ask) => {
+    const run = await beginRun(1000);
+    await run.front.goAway(how);
+    const begunMs = run.ms();
+    await expect(ask(run)).rejects.toMatchObject({ code: 'ClusterUnreachable' });
+    // Attempts of one request are waited between, too.
+    expect(run.ms() - begunMs).toBeGreaterThanOrEqual(forMs - 500);
+    expect(run.ms() - begunMs).toBeLessThan(forMs + 2000);
+    expect(run.outages).toEqual(told);
   });
 
   test.each<[string, Parameters<typeof beginRun>[1], ((client: ClusterClient) => Promise<unknown>)?]>([

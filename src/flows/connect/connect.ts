@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { withPatience } from '../../kube/patience.ts';
 import { hostPort } from '../../mesh/apiserver/endpoints.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
@@ -178,13 +179,15 @@ async function carryOut(
     // What another run is to leave for this one's sake has to be proved first.
     await options.oneSided?.dialled();
     const { parallel, account, working } = options;
-    await relyOn(flow, targets, {
-      parallel,
-      wanted: 'there',
-      own: account?.run ?? working?.run,
-      peersOf: peersByDirections(directions),
+    const unseen = await withPatience(flow.clock, options.proofMs, async () => {
+      await relyOn(flow, targets, {
+        parallel,
+        wanted: 'there',
+        own: account?.run ?? working?.run,
+        peersOf: peersByDirections(directions),
+      });
+      return requireStanding(flow, targets, directions, parallel);
     });
-    const unseen = await requireStanding(flow, targets, directions, options.parallel);
     const switched = await warnOfSwitched(flow, prepared, options.parallel);
     switched.push(...(await warnOfMovedPods(flow, targets, prepared.effects)));
     return { steps: writer.steps, held: [...held, ...unseen], switched };

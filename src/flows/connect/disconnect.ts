@@ -1,4 +1,5 @@
 import { asPlanned, type Journal } from '../../kube/apply.ts';
+import { withPatience } from '../../kube/patience.ts';
 import { connectCommand } from '../../mesh/command-line.ts';
 import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
@@ -76,9 +77,11 @@ export async function disconnectClusters(
       'KVStoreMesh keeps the state of a lost peer for three minutes, and takes the same cluster up again only after that',
     );
   }
-  const unseen = await awaitTaken(flow, prepared, options, journals);
-  for (const warning of unseen) flow.progress.warn(warning);
-  const moved = await warnOfMovedPods(flow, targets, prepared.effects);
+  const [unseen, moved] = await withPatience(flow.clock, options.waitMs, async () => {
+    const notSeen = await awaitTaken(flow, prepared, options, journals);
+    for (const warning of notSeen) flow.progress.warn(warning);
+    return [notSeen, await warnOfMovedPods(flow, targets, prepared.effects)];
+  });
   const warnings = [...prepared.warnings, ...held, ...unseen, ...moved];
   return { parted: prepared.parted, steps, warnings, ...seenBy(prepared, unseen) };
 }
@@ -140,7 +143,9 @@ async function writePartings(
     );
     // Whoever it is a part of has seen to that. All is written by now: who stops it here does not want it back.
     if (!options.account)
-      await relyOnParted(flow, prepared, options.parallel, working?.run).catch((error: unknown) => {
+      await withPatience(flow.clock, options.waitMs, () =>
+        relyOnParted(flow, prepared, options.parallel, working?.run),
+      ).catch((error: unknown) => {
         if (!(error instanceof MeshctlError) || error.code !== 'Interrupted') throw error;
       });
     return writer;
@@ -180,7 +185,7 @@ async function relyOnParted(
 /**
  * At the end, once more: a tool that makes what this has written to may have put it back meanwhile, also while etcds shut the peers
  * out already. Nothing is put back for that.
- * @param end.unseen what a wait has not seen: where a cluster does not answer at all, that says so
+ * @param end.unseen what a wait has not seen
  * @returns the same, with what this could not see
  * @throws MeshctlError `Conflict`, naming what is there again
  */
@@ -195,7 +200,7 @@ async function requireStillSo(
       ...(await requireParted(flow, read, prepared.partings, parallel)),
       ...(await requireWritten(read, journals, parallel)),
     ];
-    return unseen.length > 0 ? [...unseen] : [...new Set(unlooked)];
+    return [...new Set([...unseen, ...unlooked])];
   } catch (error) {
     // All is written and seen by now: who stops it here does not want it back.
     if (!(error instanceof MeshctlError) || error.code !== 'Interrupted') throw error;

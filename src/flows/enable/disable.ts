@@ -1,4 +1,5 @@
 import { asPlanned, type Journal } from '../../kube/apply.ts';
+import { withPatience } from '../../kube/patience.ts';
 import { loadTemplates, templateRefs } from '../../manifests/load.ts';
 import { recordedIdentity } from '../../mesh/apiserver/recorded-identity.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
@@ -170,8 +171,11 @@ async function removeAll(
   if (!isRemoved) return false;
   onRemoved?.();
   try {
-    if (waitMs !== undefined) await awaitGone(flow, target, removals, waitMs);
-    for (const words of await requireWritten([target], journals, 1)) flow.progress.warn(words);
+    const unseen = await withPatience(flow.clock, waitMs, async () => {
+      if (waitMs !== undefined) await awaitGone(flow, target, removals, waitMs);
+      return requireWritten([target], journals, 1);
+    });
+    for (const words of unseen) flow.progress.warn(words);
   } catch (error) {
     tellChanged(error, removals);
     throw error;

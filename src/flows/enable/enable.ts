@@ -1,4 +1,5 @@
 import type { Journal } from '../../kube/apply.ts';
+import { withPatience } from '../../kube/patience.ts';
 import { loadTemplates } from '../../manifests/load.ts';
 import {
   hostPort,
@@ -198,14 +199,17 @@ async function enableIn(
   if (draft.authority.replaces) await nudgePods(flow, target, { pods: 'apiserver-and-agents', all: true });
   await awaitRollout(flow, target, options.waitMs);
   warnings.push(...(await proveReissued(flow, target, final, { steps: rest, waitMs: options.waitMs })));
-  if (![...foundation, ...rest].every(isChange)) {
-    // Of peers it stands on nothing: who takes those away or back is another matter.
-    await relyOn(flow, [target], { parallel: 1, wanted: 'there', own: run, peersOf: () => [] });
-  }
-  const unseen = [
-    ...(await requireThere(target, [...foundation, ...rest])),
-    ...(await requireWritten([target], journals, 1)),
-  ].slice(0, 1);
+  const lookAgain = async () => {
+    if (![...foundation, ...rest].every(isChange)) {
+      // Of peers it stands on nothing: who takes those away or back is another matter.
+      await relyOn(flow, [target], { parallel: 1, wanted: 'there', own: run, peersOf: () => [] });
+    }
+    return [
+      ...(await requireThere(target, [...foundation, ...rest])),
+      ...(await requireWritten([target], journals, 1)),
+    ].slice(0, 1);
+  };
+  const unseen = await withPatience(flow.clock, options.waitMs, lookAgain);
   for (const words of unseen) flow.progress.warn(words);
   warnings.push(...unseen);
   if (final.settings.kvstoremesh && kvstoremeshDials(draft.snapshot) === false)

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { type EtcdKeyRead, readKey } from '../../etcd/read.ts';
 import { EtcdReadError } from '../../etcd/read-error.ts';
+import { withoutPatience } from '../../kube/patience.ts';
 import { MeshctlError, mayAnswerLater } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX } from '../../mesh/objects/names.ts';
@@ -109,7 +110,8 @@ export function isTimeToDoubt(looks: number): boolean {
 }
 
 /**
- * Looks again and again until there is a result. A look that an API server fails which may answer later, as one that restarts, is none.
+ * Looks again and again until there is a result. A look that an API server fails which may answer later, as one that restarts, is none,
+ * and ends at once: it has the place of others, and the deadline to keep.
  * @param look told at the deadline that it is the last one: it then gives a result or throws; and the deadline, as it is by then
  */
 export async function untilSettled<T>(
@@ -124,7 +126,7 @@ export async function untilSettled<T>(
     const turn = () => {
       deadline += flow.clock.ms() - queuedMs;
       last = flow.clock.ms() + intervalMs >= deadline;
-      return look(last, deadline);
+      return withoutPatience(() => look(last, deadline));
     };
     const settled = await limit(turn).catch((error: unknown) => {
       if (last || flow.signal.aborted || !(error instanceof MeshctlError) || !mayAnswerLater(error)) throw error;

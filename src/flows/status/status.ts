@@ -1,3 +1,4 @@
+import { withoutPatience } from '../../kube/patience.ts';
 import { misnamedAgents } from '../../mesh/cilium/agent-identity.ts';
 import { firstOf } from '../../mesh/counted.ts';
 import { isRefusal, type MeshctlError } from '../../mesh/errors.ts';
@@ -184,7 +185,16 @@ async function withCauses(
  * that changes. Of a cluster that is connected to none, and that nobody is to be connected to, it is said at once what does that.
  * @returns the last look, explained
  */
-export async function waitForHealth(
+export function waitForHealth(
+  flow: Flow,
+  targets: readonly Target[],
+  options: HealthWaitOptions,
+  waitMs: number,
+): Promise<Look> {
+  return withoutPatience(() => looksForHealth(flow, targets, options, waitMs));
+}
+
+async function looksForHealth(
   flow: Flow,
   targets: readonly Target[],
   { withInvitations, aroundOf, onLook, ...options }: HealthWaitOptions,

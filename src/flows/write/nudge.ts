@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { withoutPatience } from '../../kube/patience.ts';
 import { errorOfAbort, isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { AGENT_SELECTOR, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
@@ -24,13 +25,13 @@ const ANNOTATION = 'meshctl.io/nudged-at';
 /**
  * Makes kubelets look at mounted Secrets and ConfigMaps now: they do so when a pod's annotation changes, else only every
  * minute or so. Nothing restarts. Not being allowed to is no failure, it only takes longer, which is warned of with the right that is
- * missing.
+ * missing. An API server that is away is not waited for: by then kubelets have looked.
  */
-export async function nudgePods(
-  flow: Flow,
-  target: Target,
-  { pods: which, all, withdraw, signal }: Nudge,
-): Promise<void> {
+export function nudgePods(flow: Flow, target: Target, nudge: Nudge): Promise<void> {
+  return withoutPatience(() => nudgeOnce(flow, target, nudge));
+}
+
+async function nudgeOnce(flow: Flow, target: Target, { pods: which, all, withdraw, signal }: Nudge): Promise<void> {
   const selectors = which === 'apiserver' ? [APISERVER_SELECTOR] : [APISERVER_SELECTOR, AGENT_SELECTOR];
   const { client, namespace } = target;
   const limit = pLimit(PATCHES_AT_A_TIME);

@@ -1,6 +1,7 @@
 import type { Clock } from '../../mesh/clock.ts';
 import { isAway, MeshctlError } from '../../mesh/errors.ts';
 import { outlasting, WRITE_OUTAGE } from '../outlast.ts';
+import { endOfPatience } from '../patience.ts';
 import { signalOfWork } from './linked-signal.ts';
 import { attemptsOf, mayBeSentAgain, wasNotAnswered } from './no-answer.ts';
 import type { Transport } from './transport.ts';
@@ -27,7 +28,7 @@ const LEASES = 'leases';
  * A run that has begun to write would be rolled back for one read that comes while an API server restarts. From then on what finds no
  * connection there is sent again for up to a minute: a read whatever became of it, anything else where it has not been sent, or was
  * repeated already. A server that has not answered yet is not waited for, nor does this concern who has a signal of its own, as a rollback, or keeps account of what
- * is sent (`onSend`): they have their own patience.
+ * is sent (`onSend`): they have their own patience. So have waits, and what comes after them (`endOfPatience`).
  */
 export function lastingTransport(transport: Transport, { work, signal, clock, onOutage }: LastingOptions): Transport {
   const outlast = outlasting(clock, { ...WRITE_OUTAGE, onOutage });
@@ -48,7 +49,8 @@ export function lastingTransport(transport: Transport, { work, signal, clock, on
           throw error;
         }
       };
-      const isLasting = work.hasBegun && hasAnswered && !request.onSend;
+      const untilMs = endOfPatience();
+      const isLasting = work.hasBegun && hasAnswered && !request.onSend && clock.ms() < untilMs;
       if (!isLasting || signalOfWork(request.signal ?? signal) !== own) return attempt();
       const link = transport.signalOf(request.signal);
       try {
@@ -56,6 +58,7 @@ export function lastingTransport(transport: Transport, { work, signal, clock, on
           attemptsOf(attempt),
           link.signal,
           request.method === 'GET' ? wasNotAnswered : mayBeSentAgain,
+          untilMs,
         );
       } catch (error) {
         // Whose time is up hears what it was spent on.
