@@ -84,6 +84,7 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
       const prune = flags.prune
         ? await preparePrune(context, prepared, outside, {
             waitMs: flags.waitDuration,
+            parallel: flags.parallel,
             others: otherClustersOf(context, flags, [...members.map(({ target }) => target), ...outside]),
           })
         : NO_PRUNE;

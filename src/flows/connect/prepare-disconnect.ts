@@ -146,7 +146,7 @@ export async function prepareDisconnect(
   const untold = (options.named ?? []).filter((name) => !asDestinations.some((one) => one.name === name));
   const others = [...asDestinations, ...untold.map((name): DisconnectedCluster => ({ context: name, name }))];
   const named = dialsOf(mode, source ? members[0] : undefined, others);
-  const { leaving = [] } = options;
+  const { leaving = [], parallel } = options;
   // The etcd of one that leaves goes, whatever list it has.
   requireListOfUsers(serversOf(named.filter(([, server]) => !leaving.includes(server.context))));
   // Those that have no part in it go on as they are.
@@ -162,7 +162,7 @@ export async function prepareDisconnect(
     const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
     return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: ${forget(context, left)}`;
   });
-  const invited = await invitationsEnding(flow, prepared, leaving);
+  const invited = await invitationsEnding(flow, prepared, { parallel, leaving });
   const warnings = [...prepared.warnings, ...notPeersNotes(strangers), ...unreached, ...invited];
   return { ...prepared, warnings, standing: unreached, spared };
 }

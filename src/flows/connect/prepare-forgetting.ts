@@ -118,7 +118,7 @@ export async function prepareForgettingIn(
     dials,
     { others },
   );
-  const warnings = [...prepared.warnings, ...(await invitationsEnding(flow, prepared))];
+  const warnings = [...prepared.warnings, ...(await invitationsEnding(flow, prepared, { parallel }))];
   return { ...prepared, warnings, spared, unknown, read };
 }
 

@@ -69,7 +69,7 @@ export async function preparePrune(
   flow: Flow,
   { members, enabled, spec, extra, connections }: PreparedMesh,
   outside: readonly Target[],
-  { waitMs, others }: { waitMs: number; others: OtherClusters },
+  { waitMs, parallel, others }: { waitMs: number; parallel: number; others: OtherClusters },
 ): Promise<PreparedPrune> {
   const inFiles = members.map(({ target }) => target);
   if (extra.dials.length + extra.strangers.length + extra.leaving.length === 0) return NO_PRUNE;
@@ -144,7 +144,7 @@ export async function preparePrune(
     effects: [...cutBy(dials.filter((dial) => !dial.every(isLeaving))), ...cutByLeaving(gone), ...parting.effects],
     warnings: [
       ...parting.warnings,
-      ...(await invitationsEnding(flow, parting, goneContexts)),
+      ...(await invitationsEnding(flow, parting, { parallel, leaving: goneContexts })),
       ...leaving.flatMap(({ draft }) => draft.notes),
       ...pointingHere(strangers, extra, dials),
       ...unfound,

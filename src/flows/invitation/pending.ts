@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
@@ -46,18 +47,19 @@ export function invitedBy(kept: JudgedInvitations | undefined, now: Date): strin
 /**
  * What becomes of open invitations when clusters part: no message of those that have let a peer in joins anybody any more, and one of
  * any other, as of a renewal or of a time before a `connect`, would join them again.
- * @param leaving contexts of clusters that leave the mesh by it: more becomes of theirs ({@link invitationsEndingWith})
+ * @param options.leaving contexts of clusters that leave the mesh by it: more becomes of theirs ({@link invitationsEndingWith})
  */
 export async function invitationsEnding(
   flow: Flow,
   { targets, partings }: { targets: readonly Target[]; partings: readonly Parting[] },
-  leaving: readonly string[] = [],
+  { parallel, leaving = [] }: { parallel: number; leaving?: readonly string[] },
 ): Promise<string[]> {
+  const limit = pLimit(parallel);
   const notes = targets.map(async (target) => {
     const parting = partings.find(({ snapshot }) => snapshot.context === target.client.context);
     if (!parting || leaving.includes(target.client.context)) return [];
     const { snapshot, unserved, undialled } = parting;
-    const kept = await readInvitationsIfAllowed(flow, target);
+    const kept = await limit(() => readInvitationsIfAllowed(flow, target));
     // Only who is let in and not dialled can be somebody's guest.
     const guests = unserved.filter((peer) => !configuredPeers(snapshot).includes(peer) && isLetIn(snapshot, peer));
     const parted = [...new Set([...unserved, ...undialled])];
