@@ -178,7 +178,7 @@ describe('a wait for clusters that are connected to none', () => {
     [
       'enabled, and not wholly',
       COMING,
-      /^context "one": it is connected to no cluster.* → meshctl clustermesh enable --context one && meshctl clustermesh connect /,
+      /^context "one": it is connected to no cluster.* → Name the context of the cluster .*: meshctl clustermesh enable --context one && meshctl clustermesh invite /,
     ],
     [
       'not even enabled',

@@ -28,20 +28,21 @@ export function notReadyIn(
   return new Map(unready.map((cluster) => [cluster.context, cluster]));
 }
 
-const CONNECT = meshctlCommand('clustermesh connect');
+/** What is refused in a cluster that is not enabled. */
+const NEEDS_ENABLED = ['clustermesh connect', 'clustermesh invite'].map((path) => meshctlCommand(path));
 const ENABLE = meshctlCommand('clustermesh enable');
 /** What one way of several ends with. */
 const NEXT_WAY = /; /;
 
 /**
- * A next step in which each `connect` comes after the `enable` of the clusters that it names and that would refuse it as they are,
+ * A next step in which each `connect` and `invite` comes after the `enable` of the clusters that it names and that would refuse it as they are,
  * in one line; where `enable` alone is refused, too, the hint says that it comes first, and another one how.
  */
 export function enabledFirst(hint: string, notReady: NotReady): string {
   if (notReady.size === 0) return hint;
   const obstructed = new Set<string>();
   const whole = hint.replaceAll(COMMAND_LINES, (line, offset: number) => {
-    if (!line.startsWith(CONNECT)) return line;
+    if (!NEEDS_ENABLED.some((path) => line.startsWith(path))) return line;
     const before = hint.slice(0, offset).split(NEXT_WAY).at(-1)?.match(COMMAND_LINES) ?? [];
     const enabled = before.filter((one) => one.startsWith(ENABLE)).flatMap((one) => contextsNamedBy('context', one));
     const lacking = [...new Set(contextsIn(line))].filter(

@@ -102,7 +102,12 @@ function beginning(
   if (pending?.next !== undefined) return pending.next;
   const asked = mayBePeersOf(report, reports).map((other) => other.context);
   const [destinations] = [whomToJoin(report, reports, contexts), others, asked].filter((some) => some.length > 0);
-  if (!destinations) return onceAddressed(asOnlyTheOperatorKnows(context), [context], reports);
+  const ready = (hint: string) => enabledByForce(enabledFirst(hint, notReadyIn(reports)), contestedIn(reports));
+  if (!destinations) {
+    return ready(
+      asOnlyTheOperatorKnows(onceAddressed(meshctlCommand('clustermesh invite', { context }), [context], reports)),
+    );
+  }
   const joined = destinations.flatMap((name) => reports.find((other) => other.context === name) ?? []);
   const isWhole = joined.length === destinations.length && joined.every(isAlone);
   const together = [report, ...joined];
@@ -111,11 +116,10 @@ function beginning(
   const all = (isWhole ? (joinAll(ordered) ?? joinAll(together)) : undefined) ?? connectCommand(context, destinations);
   const connect = onceAddressed(all, [context, ...destinations], reports);
   const known = forgetIfSilent(forOtherOwners(connect, context, ofOthers), [context], silent);
-  return enabledByForce(enabledFirst(known, notReadyIn(reports)), contestedIn(reports));
+  return ready(known);
 }
 
 /** What is said where nothing tells whom a cluster is to be connected to: a command with a gap could not be typed. */
-function asOnlyTheOperatorKnows(context: string): string {
-  const invite = meshctlCommand('clustermesh invite', { context });
+function asOnlyTheOperatorKnows(invite: string): string {
   return `Name the context of the cluster that it is to be connected to: "clustermesh connect" takes it with --destination-context; or, where no context leads to it, invite its owner: ${invite}`;
 }
