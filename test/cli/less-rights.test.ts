@@ -37,8 +37,8 @@ const ONLY_SHOW: Readonly<Record<string, RegExp>> = {
   'service list': /"assumed":\["/,
   'service describe default/web': /"assumed":\["/,
   'service failover': /"assumed":\["/,
-  // Whether versions go together does not hang on etcd's.
-  version: /"etcd":\{"image":"[^"]+"\}/,
+  // Whether versions go together does not hang on etcd's, nor on who makes them.
+  version: /"etcd":\{"image":"[^"]+"\}|"madeBy":\{[^}]*"unread":\["DaemonSet /,
 };
 
 /** That something is not there, or did not do something, as a fact of the cluster. */

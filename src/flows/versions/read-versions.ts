@@ -1,4 +1,4 @@
-import { readOr, unlessForbidden } from '../../kube/unless-refused.ts';
+import { orRefusal, readOr, unlessForbidden, unlessRefused } from '../../kube/unless-refused.ts';
 import { containerOf, runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterVersions } from '../../mesh/cilium/versions/cluster-versions.ts';
@@ -31,13 +31,21 @@ export async function readVersions({ client, namespace }: Target): Promise<Clust
     client.version(),
     unlessForbidden(client.get(configMapRef(namespace, CILIUM_CONFIG))),
     readOr(client.get(own), { absent: undefined, forbidden: 'forbidden' as const }),
-    unlessForbidden(client.get(agentDaemonSetRef(namespace))),
+    orRefusal(client.get(agentDaemonSetRef(namespace))),
     unlessForbidden(readRunningVersions(client, namespace)),
   ]);
   const cluster = config && clusterNameOf({ ciliumConfig: dataOf(config) });
-  const makers = [makerOf(daemonSet), found === 'forbidden' ? undefined : makerOf(found)] as const;
-  const agents = running && agentVersions(running, daemonSet);
-  const known = { context: client.context, cluster, kubernetes, ...agents, ...madeBy(...makers) };
+  const ofAgents = unlessRefused(daemonSet);
+  const cilium = makerOf(ofAgents);
+  const apiserver = found === 'forbidden' ? undefined : makerOf(found);
+  const madeBy = {
+    ...(cilium === undefined ? {} : { cilium }),
+    ...(apiserver === undefined ? {} : { apiserver }),
+    ...(daemonSet instanceof MeshctlError ? { unread: [describeRef(agentDaemonSetRef(namespace))] } : {}),
+  };
+  const makers = Object.keys(madeBy).length > 0 ? { madeBy } : {};
+  const agents = running && agentVersions(running, ofAgents);
+  const known = { context: client.context, cluster, kubernetes, ...agents, ...makers };
   if (found === 'forbidden') return { ...known, unread: [describeRef(own)] };
   return found ? { ...known, ...(await apiserverVersions({ client, namespace }, found)) } : known;
 }
@@ -70,11 +78,6 @@ function agentVersions(
 ): Pick<ClusterVersions, 'agents' | 'waiting' | 'held'> {
   const held = daemonSet && heldVersion(agentFactsOf(daemonSet).image, { running, waiting });
   return { agents: running, ...(waiting.length > 0 ? { waiting } : {}), ...(held ? { held } : {}) };
-}
-
-function madeBy(cilium: string | undefined, apiserver: string | undefined): Pick<ClusterVersions, 'madeBy'> {
-  if (cilium === undefined && apiserver === undefined) return {};
-  return { madeBy: { ...(cilium === undefined ? {} : { cilium }), ...(apiserver === undefined ? {} : { apiserver }) } };
 }
 
 /** `etcd Version: 3.6.4` of `etcd --version`. */

@@ -66,9 +66,9 @@ function clusterLines(clusters: readonly ClusterVersions[], theme: Theme): strin
 function makerLines(clusters: readonly ClusterVersions[], theme: Theme): string[] {
   const made = clusters.filter(({ madeBy }) => madeBy);
   if (made.length === 0) return [];
-  const rows = made.map(({ context, madeBy: { cilium = '–', apiserver = '–' } = {}, unread }) => [
+  const rows = made.map(({ context, madeBy: { cilium, apiserver = '–', unread: untold } = {}, unread }) => [
     context,
-    cilium,
+    untold ? UNREAD : (cilium ?? '–'),
     unread ? UNREAD : apiserver,
   ]);
   const headings = ['CONTEXT', 'CILIUM MADE BY', 'APISERVER MADE BY'];

@@ -29,7 +29,7 @@ export interface ClusterVersions {
   /** Absent without a clustermesh-apiserver. */
   kvstoremesh?: boolean | undefined;
   /** Who makes them, for people, e.g. `Helm release cilium` or `meshctl`; absent where nothing tells. */
-  madeBy?: { cilium?: string; apiserver?: string } | undefined;
+  madeBy?: { cilium?: string; apiserver?: string; unread?: readonly string[] } | undefined;
   /** What else may not be read, e.g. `Deployment kube-system/clustermesh-apiserver`; absent where all was. */
   unread?: readonly string[] | undefined;
 }
