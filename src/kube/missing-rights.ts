@@ -15,9 +15,12 @@ export function isLooking(verb: string): boolean {
   return ['get', 'list', 'watch'].includes(verb);
 }
 
+/** By which programs in pods are asked, whatever the verb is called. */
+const ASKING: readonly string[] = ['pods/exec', 'pods/portforward'];
+
 /** How whoever administers the cluster grants rights: with `kubectl create role`, which takes resources as `kind.group/sub`. */
 export function grantHint({ context, namespace, rights, user }: Missing): string {
-  const isLook = rights.every(({ resource, verbs }) => resource === 'pods/exec' || verbs.every(isLooking));
+  const isLook = rights.every(({ resource, verbs }) => ASKING.includes(resource) || verbs.every(isLooking));
   const looking = isLook ? ', and what looking takes in its folder viewer, for meshctl-viewers' : '';
   const all = `All that meshctl needs is in templates/rbac of meshctl's package, for the group meshctl-operators${looking}`;
   const isNameable = rights.every(({ resource }) => /^[a-z-]+(\/[a-z]+)?$/.test(resource));
