@@ -79,7 +79,7 @@ describe('a user who lacks several rights', () => {
     expect(says).toMatch(/and some on \d+ more resources\. To grant them all/);
     const looking = failureOf(await meshctl(STATUS));
     expect(looking.says).toContain(
-      'needs to look at a cluster, user "ann" lacks list: secrets, pods; get: serviceaccounts, deployments.apps',
+      'needs to look at a cluster, user "ann" lacks list: secrets, pods; get: serviceaccounts',
     );
     const document = await meshctl([...STATUS, '-o', 'json']);
     const { details } = (JSON.parse(document.stdout) as { error: { details: unknown } }).error;

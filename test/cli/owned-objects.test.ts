@@ -159,8 +159,12 @@ describe('objects of Helm', () => {
     const undone = await disconnect();
     stop();
     expect(undone).toMatchObject({ exitCode: 1 });
-    expect(said(undone.stderr)).toContain('someone has put the user remote-mesh-1 back');
-    expect(said(undone.stderr)).toContain(`Helm release cilium makes that ConfigMap: ${forGood}`);
+    expect(said(undone.stderr)).toContain(
+      'user remote-mesh-1 in ConfigMap kube-system/clustermesh-remote-users: someone else has put it there again meanwhile',
+    );
+    expect(said(undone.stderr)).toContain(
+      `Helm release cilium makes ConfigMap kube-system/clustermesh-remote-users: ${forGood}`,
+    );
     const parted = await disconnect();
     expect(parted).toMatchObject({ exitCode: 0 });
     expect(said(parted.stderr)).toContain(`whose next sync may undo this (shuts remote-mesh-1 out) → ${forGood}`);

@@ -92,7 +92,7 @@ const WRITERS: Record<string, { ref: ObjectRef; argv: string[]; input?: string; 
     first: connect('mesh-1', 'mesh-2', '--yes'),
     ref: users,
     argv: mesh('disable', '--context', 'mesh-2', '--disconnect', '--yes'),
-    says: /someone has put the user remote-mesh-2 back .* → Argo CD makes that ConfigMap: its values .* must not name mesh-2/,
+    says: /user remote-mesh-2 in ConfigMap \S+: someone else has put it there again meanwhile .*→ Argo CD makes ConfigMap \S+: its values .* must not name mesh-2/,
   },
 };
 

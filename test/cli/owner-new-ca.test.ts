@@ -14,7 +14,7 @@ beforeAll(async () => {
   b = found(two.owners['mesh-2'], 'mesh-2');
   await two.save('invitation.yaml', good(await a(mesh('invite'))));
   await exchange(a, b);
-}, 120_000);
+});
 afterAll(() => two?.close());
 
 /** From the invitation that is saved on. */

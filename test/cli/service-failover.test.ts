@@ -70,8 +70,7 @@ describe('service failover', () => {
          default/spread: without mesh-1
          → Cilium 1.19 and newer ends that by itself where its chart's value clustermesh.cacheTTL is set,
            e.g. to 15m (default: 0s, never). Once mesh-1 is gone for good, this ends it:
-               meshctl clustermesh disconnect --context two --peer mesh-1 &&
-               meshctl clustermesh disconnect --context three --peer mesh-1
+               meshctl clustermesh disconnect --context two,three --peer mesh-1
       "
     `);
   });

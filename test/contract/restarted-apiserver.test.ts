@@ -43,7 +43,7 @@ async function run(argv: readonly string[], at: number): Promise<CliResult & { c
   let away: { context: string; untilMs: number } | undefined;
   for (const { context, url } of clusters.clusters) {
     refuseWhere(url, ({ method, url: asked }) => {
-      const isWrite = method !== 'GET' && !/review|dryRun=All/.test(asked.href);
+      const isWrite = method !== 'GET' && !/review|dryRun=All|\/leases/.test(asked.href);
       if (count > 0 || isWrite) count += 1;
       if (count > 0 && count === at && !away) {
         away = { context, untilMs: clock.ms() + AWAY_MS };

@@ -171,7 +171,7 @@ describe('what to edit where a run writes into what a tool makes', () => {
       REPLICAS,
       [
         expect.stringMatching(
-          /^what it applies must say the same \(spec\.replicas of Deployment \S+\): print it again by `meshctl clustermesh render`/,
+          /^what it applies must say the same \(spec\.replicas of Deployment \S+\): print it again by `clustermesh render`/,
         ),
       ],
     ],
@@ -253,7 +253,7 @@ describe('what to edit where a tool has disputed fields from', () => {
     [
       'what meshctl has printed',
       disputed(PRINTED, 'spec.replicas'),
-      `spec.replicas of Service ${APISERVER} in what Argo CD applies, which \`meshctl clustermesh render\` prints with the flags of enable`,
+      `spec.replicas of Service ${APISERVER} in what Argo CD applies, which \`clustermesh render\` prints with the flags of enable`,
     ],
     ['manifests', disputed(KUSTOMIZATION, 'spec.type'), `spec.type of Service ${APISERVER} in the source of Flux mesh`],
     ['an operator', disputed({}, 'spec.type'), undefined],

@@ -158,7 +158,7 @@ export function sourceEdits(steps: readonly Step[]): string | undefined {
 /** Where a tool has an object from, for people. */
 function sourceOf(object: KubeObject, tool: Tool): string {
   if (isPrinted(object, tool)) {
-    return `what ${tool.says} applies, which \`meshctl clustermesh render\` prints with the flags of enable`;
+    return `what ${tool.says} applies, which \`clustermesh render\` prints with the flags of enable`;
   }
   const where = valuesOf(object, tool) ?? 'its source';
   return `${where.replace(/^its /, 'the ')} of ${tool.says}${takenUp(tool)}`;
@@ -203,7 +203,7 @@ export function lastingFields(written: readonly WrittenFields[], helmValues: str
   return [
     ...(printed.length > 0
       ? [
-          `what it applies must say the same (${fieldsOf(printed)}): print it again by \`meshctl clustermesh render\`, with the flags that it had and those of this run, and commit that`,
+          `what it applies must say the same (${fieldsOf(printed)}): print it again by \`clustermesh render\`, with the flags that it had and those of this run, and commit that`,
         ]
       : []),
     ...(secrets.length > 0
