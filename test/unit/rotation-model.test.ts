@@ -5,6 +5,7 @@ import { waysToSign } from '../../src/mesh/certificates/foreign-authority.ts';
 import { certificateBlocks } from '../../src/mesh/certificates/pem.ts';
 import { isSameKey } from '../../src/mesh/certificates/trust.ts';
 import { CA_CHECKS, TRUST_CHECKS } from '../../src/mesh/checks/authority.ts';
+import { ORPHAN_CHECKS } from '../../src/mesh/checks/orphaned-users.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
 import type { MeshCheckInput } from '../../src/mesh/checks/shared/mesh-input.ts';
 import { TLS_CHECKS } from '../../src/mesh/checks/tls.ts';
@@ -535,7 +536,9 @@ describe('in the middle of a rotation', () => {
     const templates = await loadTemplates(CHECKOUT);
     for (const { cut, one, at, rotations } of await middles((index) => index % 4 === 0)) {
       const clusters = cut.map(({ snapshot }) => snapshot);
-      const checks = [...CA_CHECKS, ...TLS_CHECKS, ...TRUST_CHECKS].filter(({ needs }) => needs === undefined);
+      const checks = [...CA_CHECKS, ...TLS_CHECKS, ...TRUST_CHECKS, ...ORPHAN_CHECKS].filter(
+        ({ needs }) => needs === undefined,
+      );
       const found = runChecks(checks, { clusters, now: NOW, observed: new Map() } as MeshCheckInput);
       const bad = found.filter(({ severity }) => severity === 'fail' || severity === 'warn');
       expect(

@@ -27,8 +27,9 @@ const LEASES = 'leases';
 /**
  * A run that has begun to write would be rolled back for one read that comes while an API server restarts. From then on what finds no
  * connection there is sent again for up to a minute: a read whatever became of it, anything else where it has not been sent, or was
- * repeated already. A server that has not answered yet is not waited for, nor does this concern who has a signal of its own, as a rollback, or keeps account of what
- * is sent (`onSend`): they have their own patience. So have waits, and what comes after them (`endOfPatience`).
+ * repeated already. A server that has not answered yet is not waited for, nor does this concern who has a signal of its own, as a
+ * rollback, or keeps account of what is sent (`onSend`): they have their own patience. So have waits, and what comes after them
+ * (`endOfPatience`).
  */
 export function lastingTransport(transport: Transport, { work, signal, clock, onOutage }: LastingOptions): Transport {
   const outlast = outlasting(clock, { ...WRITE_OUTAGE, onOutage });

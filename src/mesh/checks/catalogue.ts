@@ -6,6 +6,7 @@ import { CA_CHECKS, TRUST_CHECKS } from './authority.ts';
 import { CLOCK_CHECKS } from './clocks.ts';
 import { COMPATIBILITY_CHECKS } from './compatibility.ts';
 import { NETWORK_CHECKS, ROUTE_CHECKS } from './network.ts';
+import { ORPHAN_CHECKS } from './orphaned-users.ts';
 import { OWNERSHIP_CHECKS } from './ownership.ts';
 import { PEER_CHECKS } from './peers.ts';
 import { RUNNING_CHECKS } from './running.ts';
@@ -37,6 +38,7 @@ export const MESH_CHECKS: readonly MeshCheck[] = [
   ...CLOCK_CHECKS,
   ...TLS_CHECKS,
   ...TRUST_CHECKS,
+  ...ORPHAN_CHECKS,
   ...USERS_CHECKS,
   ...PEER_CHECKS,
   ...ANSWER_CHECKS,
