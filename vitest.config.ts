@@ -53,7 +53,7 @@ class Spread extends BaseSequencer {
 export default defineConfig({
   test: {
     globalSetup: ['test/setup/run-folders.ts'],
-    setupFiles: ['test/setup/rsa-keys.ts', 'test/setup/in-process-api.ts'],
+    setupFiles: ['test/setup/rsa-keys.ts', 'test/setup/in-process-api.ts', 'test/setup/in-process-etcd.ts'],
     // Only for what hangs: on a machine that has sixteen other things to do, all takes ten times as long.
     testTimeout: 180_000,
     hookTimeout: 180_000,

@@ -9,6 +9,7 @@ import { remembered } from '../../mesh/remembered.ts';
 import { parseCertificates, verifyCertificate } from './certificate-verification.ts';
 import { etcdIdAt } from './etcd-id.ts';
 import { prefixEnd } from './etcd-permissions.ts';
+import { ANYWHERE } from './etcd-state.ts';
 
 /** What stands in the way, in the words that Go's libraries, etcd or the agent would use. */
 export class ConnectionFailure extends Error {
@@ -61,8 +62,8 @@ export const changedPing = remembered(
   (prefix: string): Buffer => createHash('sha256').update(prefix).digest().subarray(0, 8),
   1000,
 );
-/** Below any prefix. */
-export const ANYWHERE = '';
+/** What etcd says to a user that may not read what it asks for. */
+export const REFUSED = 'etcdserver: permission denied';
 
 /** How long an open connection may leave a call without an answer. */
 const CALL_TIMEOUT_MS = 10_000;
