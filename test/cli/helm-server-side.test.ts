@@ -139,7 +139,7 @@ describe('a mesh that such a Helm makes', () => {
       /later upgrades of Helm release cilium are refused for conflicts with "meshctl", unless they have --force-conflicts/,
     );
     expect(words(asked.stderr)).toMatch(
-      /applies .*Deployment kube-system\/clustermesh-apiserver.* server-side.*by the same flags: meshctl clustermesh enable --context mesh-1 --via-helm/,
+      /applies .*Deployment kube-system\/clustermesh-apiserver.* server-side.*or let Helm do it instead: meshctl clustermesh enable --context mesh-1 --replicas 2 --force-conflicts --via-helm/,
     );
     expect(asked.stderr).not.toContain('next sync');
     expect(here(deployment).spec).toEqual(spec);

@@ -170,9 +170,11 @@ describe('what Helm would do to a mesh that works', () => {
     expect(parse(stdout).clustermesh.apiserver.tls.auto.method).toBe('cronJob');
     expect(stdout).toMatch(/^# These values are for: Argo CD, which applies Cilium's chart 1\.18\.12\n/);
     expect(stdout).not.toMatch(/--via-helm|helm upgrade|refuses to adopt/);
-    expect(await mesh.meshctl(enable('mesh-1', '--via-helm', '--dry-run'))).toMatchObject({
+    expect(await mesh.meshctl(enable('mesh-1', '--via-helm', '--dry-run', '--replicas', '3'))).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(/Argo CD applies Cilium's chart, so .+\n.*helm-values --context mesh-1/),
+      stderr: expect.stringMatching(
+        /Argo CD applies Cilium's chart, so .+\n.*helm-values --context mesh-1 --replicas 3\n/,
+      ),
     });
     mark({});
   });

@@ -82,9 +82,15 @@ describe('who issues by the chart', () => {
     'whether %s applies the chart, and without asking the cluster: then a helm upgrade by hand is refused',
     (maker, is) => {
       const applier = chartApplier(cluster({ [AGENTS]: maker }));
-      const refusing = expect(() => requireOwnHelm(cluster({ [AGENTS]: maker })));
-      if (is.applies) refusing.toThrow(/applies Cilium's chart, so /);
-      else refusing.not.toThrow();
+      const refusing = expect(() => requireOwnHelm(cluster({ [AGENTS]: maker }), 'LINE'));
+      if (is.applies) {
+        refusing.toThrow(
+          expect.objectContaining({
+            message: expect.stringContaining("applies Cilium's chart, so "),
+            hint: expect.stringMatching(/: LINE$/),
+          }),
+        );
+      } else refusing.not.toThrow();
       expect({ applies: applier !== undefined, unseen: rendersUnseen(applier) }).toEqual(is);
     },
   );

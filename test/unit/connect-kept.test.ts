@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { nodesServing } from '../../src/mesh/apiserver/endpoints.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ApiserverPodFacts, NodeFacts } from '../../src/mesh/cluster-snapshot.ts';
+import { unnamedContext } from '../../src/mesh/command-line.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { planDirection } from '../../src/mesh/connect/direction.ts';
 import { choiceNotes, type Dial, wantedDials } from '../../src/mesh/connect/kept-choices.ts';
@@ -199,8 +200,17 @@ describe('an object that a tool makes', () => {
   it('is named with the context of a peer that is yet to be among the values, where one is known', () => {
     const two = server({ live: [loadBalancerService('10.9.0.2'), users] });
     const { steps } = planServe([planDirection(client(), two, { credentials: 'per-peer', now: NOW })], NOW);
-    expect(foreignHomeNotes(steps, undefined, new Map([['mesh-1', 'gke']]))).toEqual([
-      expect.stringMatching(/: meshctl clustermesh helm-values --context two --destination-context gke$/),
+    const lineOf = (context: string) => {
+      const joining = [
+        { name: 'mesh-1', context, addresses: ['10.9.0.1:2379', '10.9.0.2:2379'] },
+        { name: 'mesh-9', context: 'other', addresses: [] },
+      ];
+      return foreignHomeNotes(steps, undefined, joining).map((note) => note.replace(/^.*: /, ''));
+    };
+    expect(lineOf('gke')).toEqual(['meshctl clustermesh helm-values --context two --destination-context gke']);
+    // Another owner's cluster.
+    expect(lineOf(unnamedContext('mesh-1'))).toEqual([
+      'meshctl clustermesh helm-values --context two --peer mesh-1=10.9.0.1:2379 --peer mesh-1=10.9.0.2:2379',
     ]);
   });
 

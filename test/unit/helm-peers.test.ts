@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { helmPeers } from '../../src/mesh/enable/helm/peers.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import type { JoiningPeer } from '../../src/mesh/objects/source-advice.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';
 
 const DIRECTORY = '/var/lib/cilium/clustermesh';
@@ -18,7 +19,10 @@ interface Cluster {
   aliases?: { ip: string; hostnames: string[] }[];
 }
 
-function peersOf({ files, users = [], marks = {}, byHelm = false, aliases = [] }: Cluster, joining: string[] = []) {
+function peersOf(
+  { files, users = [], marks = {}, byHelm = false, aliases = [] }: Cluster,
+  joining: JoiningPeer[] = [],
+) {
   const release = byHelm ? { 'meta.helm.sh/release-name': 'cilium' } : {};
   const secrets = ['cilium-kvstoremesh', 'cilium-clustermesh'].map((name) => {
     const secret = secretObject(name, name === 'cilium-kvstoremesh' ? files : {});
@@ -42,11 +46,28 @@ describe('peers as values of the chart', () => {
     expect(peers.notes).toEqual([expect.stringContaining('stay as meshctl connect wrote them')]);
   });
 
+  const joining = (name: string, ...addresses: string[]): JoiningPeer => ({ name, context: name, addresses });
+
   it('names those that are to be connected yet, once, by name alone', () => {
     const files = { 'mesh-2': own('mesh-2') };
-    const peers = peersOf({ files, users: ['mesh-2'] }, ['mesh-2', 'mesh-3']);
+    const peers = peersOf({ files, users: ['mesh-2'] }, [joining('mesh-2'), joining('mesh-3', '10.0.0.3:2379')]);
     expect(peers.clusters).toEqual([{ name: 'mesh-2' }, { name: 'mesh-3' }]);
     expect(peers.notes).toEqual([expect.stringMatching(/^mesh-2: their Secrets stay/)]);
+  });
+
+  it('has the addresses of those, where the chart makes the files; who is dialled already is dialled there', () => {
+    const files = { 'mesh-2': shared('https://10.0.0.2:2379') };
+    const peers = peersOf({ files }, [
+      joining('mesh-2', '10.9.9.9:2379'),
+      joining('mesh-3', '10.0.0.3:32379', '10.0.0.4:32379'),
+      joining('mesh-4'),
+    ]);
+    expect(peers.clusters).toEqual([
+      { name: 'mesh-2', port: 2379, ips: ['10.0.0.2'] },
+      { name: 'mesh-3', port: 32379, ips: ['10.0.0.3', '10.0.0.4'] },
+      { name: 'mesh-4' },
+    ]);
+    expect(peers.notes).toEqual([expect.stringMatching(/^mesh-4: no address is known here/)]);
   });
 
   it('names one whose user is lost, and lets nobody in who was chosen only to be dialled', () => {

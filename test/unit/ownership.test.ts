@@ -266,10 +266,15 @@ describe('what Helm applies server-side', () => {
     const says =
       'later upgrades of Helm release cilium are refused for conflicts with "meshctl", unless they have --force-conflicts';
     expect(refusedUpgrades({ context: 'a' }, [step(made(helm)), step(made(helm))])).toEqual([{ cluster: 'a', says }]);
-    expect(foreignObjectNotes([step(made(helm))])).toEqual([
-      expect.stringMatching(
-        /applies Service n\/clustermesh-apiserver server-side, and its next upgrade .* is refused .*enable --context a --via-helm$/,
-      ),
+    const notes = (byHelm?: (context: string) => string) => foreignObjectNotes([step(made(helm))], undefined, byHelm);
+    const refused =
+      'applies Service n/clustermesh-apiserver server-side, and its next upgrade that makes them otherwise is refused';
+    expect(notes((context) => `LINE of ${context}`)).toEqual([
+      expect.stringMatching(new RegExp(`${refused} .*, or let Helm do it instead: LINE of a$`)),
+    ]);
+    // Of a run that Helm cannot do.
+    expect(notes()).toEqual([
+      expect.stringMatching(new RegExp(`${refused} .*: meshctl \\S+ helm-values --context a$`)),
     ]);
   });
 

@@ -263,10 +263,15 @@ describe('what to edit where a tool has disputed fields from', () => {
   });
 
   it('is said by a refusal to overwrite them', () => {
-    const hintFor = (metadata: Partial<ObjectMeta>, path = 'spec.type', set?: Record<string, unknown>) => {
+    const hintFor = (
+      metadata: Partial<ObjectMeta>,
+      path = 'spec.type',
+      set?: Record<string, unknown>,
+      viaHelm = true,
+    ) => {
       const wanted = set && made('Service', APISERVER, { annotations: { 'meshctl.io/set': JSON.stringify(set) } });
       try {
-        requireNoConflicts(snapshotOf(), [{ ...disputed(metadata, path), wanted }]);
+        requireNoConflicts(snapshotOf(), [{ ...disputed(metadata, path), wanted }], undefined, viaHelm);
         return undefined;
       } catch (error) {
         return (error as { hint?: string }).hint;
@@ -277,6 +282,8 @@ describe('what to edit where a tool has disputed fields from', () => {
     expect(hintFor(RELEASE)).toBe(`${set} the values of Helm release cilium, let Helm do it with --via-helm, ${take}`);
     expect(hintFor(HELM_RELEASE)).toBe(`${set} the spec.values of Flux HelmRelease cilium, ${FETCHED}, ${take}`);
     expect(hintFor(BY_TERRAFORM)).toBe(`${set} the values of Terraform helm_release cilium, ${take}`);
+    // A command without that flag.
+    expect(hintFor(RELEASE, undefined, undefined, false)).toBe(`${set} the values of Helm release cilium, ${take}`);
     // No value that --via-helm gives Helm makes it so.
     expect(hintFor(RELEASE, 'spec.sessionAffinity')).toBe(
       `Set ${OF}service.enableSessionAffinity in the values of Helm release cilium, ${take}`,

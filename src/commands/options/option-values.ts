@@ -1,3 +1,4 @@
+import { checkClusterName } from '../../mesh/cilium/cluster-name.ts';
 import { entriesOfList } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { DNS_LABEL } from '../../mesh/objects/names.ts';
@@ -106,6 +107,13 @@ function filled(text: string, written: readonly string[]): string[] {
 /** The name of one context, which may have the comma of a list. */
 export function parseContext(text: string): string {
   return text.replaceAll('\\,', ',');
+}
+
+/** The name of a cluster of a mesh. */
+export function parsePeerName(text: string): string {
+  const why = checkClusterName(text);
+  if (why === undefined) return text;
+  throw new MeshctlError('Usage', `"${text}" cannot be the name of a cluster: ${why}`);
 }
 
 /** `key=value`; the value may be empty and may contain `=`. */

@@ -12,6 +12,7 @@ import {
 } from '../../mesh/connect/direction.ts';
 import { connectEffects } from '../../mesh/connect/effects.ts';
 import { formerAnswers, untoldDials } from '../../mesh/connect/former-answers.ts';
+import { asJoining } from '../../mesh/connect/joining.ts';
 import { choiceNotes, type Dial } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
@@ -138,11 +139,7 @@ function planDials({
     ...directions.flatMap(choiceNotes),
     ...unknownVersionNotes(directions),
     ...formerLetIn(directions, [...snapshots, ...others]),
-    ...foreignHomeNotes(
-      [...serve.steps, ...dial.steps],
-      undefined,
-      new Map(members.map(({ identity, snapshot }) => [identity.name, snapshot.context])),
-    ),
+    ...foreignHomeNotes([...serve.steps, ...dial.steps], undefined, members.map(asJoining)),
   ]);
   return {
     members,

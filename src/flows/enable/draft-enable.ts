@@ -104,6 +104,8 @@ export interface EnableOptions extends EnableChoices, FieldChoices {
   others?: readonly ClusterSnapshot[] | undefined;
   /** This run's command line with --force-conflicts, for hints about one cluster, by its context: the others have no part in it. */
   forcing?: ((context: string) => string) | undefined;
+  /** Whether the same command can have Helm do it, with --via-helm. */
+  viaHelm?: boolean | undefined;
   /** The same without --replace-ca: for a run that goes on with the CA that this one has made. */
   withoutReplacing?: ((context: string) => string) | undefined;
   /** The same with more words. */

@@ -118,9 +118,9 @@ export async function requireStartable(
   flow: Flow,
   target: Target,
   { snapshot, plan, move }: EnableDraft,
-  { force, forcing }: Pick<EnableOptions, 'force' | 'forcing'>,
+  { force, forcing, viaHelm }: Pick<EnableOptions, 'force' | 'forcing' | 'viaHelm'>,
 ): Promise<void> {
-  if (!force) requireNoConflicts(snapshot, plan.steps, forcing?.(snapshot.context));
+  if (!force) requireNoConflicts(snapshot, plan.steps, forcing?.(snapshot.context), viaHelm);
   if (move) await requireDiallersConnected(flow, target, move);
 }
 
@@ -161,7 +161,8 @@ async function enableIn(
   }: { journals: Journal[]; onFoundation: (() => void) | undefined; run: string | undefined },
 ): Promise<EnableOutcome> {
   const { context } = target.client;
-  if (!options.force) requireNoConflicts(draft.snapshot, draft.plan.steps, options.forcing?.(context));
+  const { force, forcing, viaHelm } = options;
+  if (!force) requireNoConflicts(draft.snapshot, draft.plan.steps, forcing?.(context), viaHelm);
 
   const foundation = draft.plan.steps.filter(isFoundation);
   const isFounded = foundation.some(isChange);

@@ -13,6 +13,7 @@ import { helmWords } from '../../mesh/enable/helm/words.ts';
 import { settleImage } from '../../mesh/enable/settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
+import type { JoiningPeer } from '../../mesh/objects/source-advice.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { awaitOwnDrained } from '../connect/await-own-drained.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -45,7 +46,7 @@ export function helmValuesOf(
   { snapshot, identity, install, settings, releasePeers }: EnableDraft,
   options: EnableOptions,
   release?: string,
-  joining?: readonly string[],
+  joining?: readonly JoiningPeer[],
 ): HelmValues {
   return helmValues({
     snapshot,
@@ -56,7 +57,7 @@ export function helmValuesOf(
     serviceAddresses: serviceEndpoints(snapshot)?.hosts ?? [],
     release: releaseOf(snapshot, release),
     handed: releasePeers.map(({ name }) => name),
-    joining: joining?.filter((name) => name !== identity.name),
+    joining: joining?.filter(({ name }) => name !== identity.name),
   });
 }
 

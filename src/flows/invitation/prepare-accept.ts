@@ -5,6 +5,7 @@ import { addressChangesByStranger } from '../../mesh/connect/address-policies.ts
 import type { Direction } from '../../mesh/connect/direction.ts';
 import { connectEffects } from '../../mesh/connect/effects.ts';
 import { formerAnswers } from '../../mesh/connect/former-answers.ts';
+import { asJoining } from '../../mesh/connect/joining.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
 import { unknownRangeNotes } from '../../mesh/connect/unknown-ranges.ts';
@@ -176,7 +177,7 @@ export async function prepareAccept(
         ...unknownRangeNotes([own.snapshot]),
         ...disablingWarnings([await withDisablingRun(flow, target, own.snapshot)]),
         ...directions.flatMap(({ credential }) => credential.warnings),
-        ...foreignHomeNotes(steps),
+        ...foreignHomeNotes(steps, undefined, [asJoining(peer)]),
         ...shared,
         ...policies.warnings,
       ],

@@ -77,7 +77,7 @@ async function presentIn(target: Target, { snapshot, undialled, unserved }: Part
     const what = is === 'dialled' ? peer : `user ${remoteUserName(peer)}`;
     return {
       ...{ context, live, says: `${what} in ${describeRef(refOf(live))}`, peer, is },
-      peers: { names: [peer], how: 'without' },
+      peers: { without: [peer] },
       writers: managersOfKey(live, is === 'dialled' ? peer : USERS_FILE),
     };
   };

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { managesUsers } from '../../mesh/connect/credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
+import { asJoining } from '../../mesh/connect/joining.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { ownUsersOf } from '../../mesh/connect/serve-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -222,5 +223,5 @@ async function missingFiles(target: Target, outgoing: readonly Direction[], read
 }
 
 function asPeers(members: readonly Member[]): Undone['peers'] {
-  return { names: members.map(({ identity }) => identity.name), how: 'with' };
+  return { with: members.map(asJoining) };
 }

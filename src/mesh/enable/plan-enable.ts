@@ -76,12 +76,14 @@ function uponTrust(step: Step, issuing: readonly Step[]): Step {
 /**
  * Refuses a plan that would overwrite what others have set.
  * @param forcing the command line that would do it all the same
+ * @param viaHelm whether that command can have Helm do it instead, with --via-helm
  * @throws MeshctlError `Conflict`, naming owners and fields
  */
 export function requireNoConflicts(
   { context }: ClusterSnapshot,
   steps: readonly Step[],
   forcing = meshctlCommand('clustermesh enable', { context }, ['--force-conflicts']),
+  viaHelm = false,
 ): void {
   const disputed = steps.flatMap(({ conflicts = [], before, object }) =>
     conflicts.length > 0
@@ -100,7 +102,7 @@ export function requireNoConflicts(
     'Conflict',
     `context "${context}": ${whose} fields that would have to change: ${disputed.map(({ words }) => words).join('; ')}`,
     {
-      hint: `${otherWay(context, steps)}, or take the fields over: ${forcing}`,
+      hint: `${otherWay(context, steps, viaHelm)}, or take the fields over: ${forcing}`,
       details: { context, conflicts: steps.flatMap(({ conflicts = [] }) => conflicts) },
     },
   );
@@ -108,17 +110,17 @@ export function requireNoConflicts(
 
 /** What else than --force-conflicts ends the conflicts that {@link requireNoConflicts} refuses; undefined where there are none. */
 export function waysOutOfConflicts(context: string, steps: readonly Step[]): string | undefined {
-  return steps.some(({ conflicts = [] }) => conflicts.length > 0) ? otherWay(context, steps) : undefined;
+  return steps.some(({ conflicts = [] }) => conflicts.length > 0) ? otherWay(context, steps, false) : undefined;
 }
 
-function otherWay(context: string, steps: readonly Step[]): string {
+function otherWay(context: string, steps: readonly Step[], viaHelm: boolean): string {
   const earlier = [...new Set(steps.flatMap(earlierSettings))];
   if (earlier.length > 0) return `Undo an earlier --set: ${unsetCommand(context, earlier)}`;
   const edits = sourceEdits(steps);
   const set = edits === undefined ? 'Change them where they are managed' : `Set ${edits}`;
   const isOfHelm = ({ before, conflicts = [] }: Step) =>
     conflicts.some(({ manager }) => fieldOwner(before, manager).startsWith('Helm'));
-  const byHelm = steps.some(isOfHelm) && steps.every(isMadeByValues);
+  const byHelm = viaHelm && steps.some(isOfHelm) && steps.every(isMadeByValues);
   return byHelm ? `${set}, let Helm do it with --via-helm` : set;
 }
 

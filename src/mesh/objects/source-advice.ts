@@ -1,6 +1,6 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
 import type { CiliumVersion } from '../cilium/versions/versions.ts';
-import { contextList, kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { contextList, kubectlCommand, meshctlCommand, ownedElsewhere } from '../command-line.ts';
 import { groupBy } from '../pairs.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
@@ -49,6 +49,30 @@ export function takenUp(tool: Tool | undefined): string {
     : '';
 }
 
+/** A cluster that is to be among the peers of another one, and is not yet, or not any more. */
+export interface JoiningPeer {
+  name: string;
+  /** What stands for one where the cluster is another owner's: see `unnamedContext`. */
+  context: string;
+  /** `host:port` of each address at which it is dialled; none where that is not known. */
+  addresses: readonly string[];
+}
+
+/** What has `helm-values` name clusters among the peers before they are connected; other owners' by name and addresses. */
+function joiningFlags(joining: readonly JoiningPeer[]): string[] {
+  const isElsewhere = ({ context }: JoiningPeer) => ownedElsewhere(context) !== undefined;
+  const contexts = joining.filter((peer) => !isElsewhere(peer)).map(({ context }) => context);
+  const named = joining
+    .filter(isElsewhere)
+    .flatMap(({ name, addresses }) =>
+      addresses.length === 0 ? [name] : addresses.map((address) => `${name}=${address}`),
+    );
+  return [
+    ...(contexts.length > 0 ? ['--destination-context', contextList(contexts)] : []),
+    ...named.flatMap((one) => ['--peer', one]),
+  ];
+}
+
 /** How a peer is named by values, and whether with what the chart cannot make by itself. */
 type Named = 'with' | 'with-credentials' | 'without';
 
@@ -56,7 +80,7 @@ type Named = 'with' | 'with-credentials' | 'without';
  * What to edit in the source of an object that holds peers, so that a tool's next sync leaves them, or leaves them out: the
  * values of the chart, or its manifest. As the end of a sentence; ends with its command where there is one.
  * @param peers whom it must name; none: all of them
- * @param joining contexts of those that are not among the cluster's peers yet, or not any more, for values that name them
+ * @param joining those of them that the values are to name although the cluster does not have them
  * @param how whether they shall be there; with credentials of their own, the chart would else write the certificate for all peers
  */
 export function lastingPeers(
@@ -64,7 +88,7 @@ export function lastingPeers(
   object: KubeObject,
   peers: readonly string[],
   how: Named = 'with',
-  joining: readonly string[] = [],
+  joining: readonly JoiningPeer[] = [],
 ): string {
   const tool = toolOf(object);
   const values = tool && valuesOf(object, tool);
@@ -72,7 +96,7 @@ export function lastingPeers(
   const must = how === 'without' ? 'must not' : 'must';
   if (values !== undefined) {
     const own = how === 'with-credentials' ? ', with certificates and keys of their own as tls' : '';
-    return `${values} ${must} name ${whom} in clustermesh.config.clusters${own}${takenUp(tool)}: ${meshctlCommand('clustermesh helm-values', { context }, joining.length > 0 ? ['--destination-context', contextList(joining)] : [])}`;
+    return `${values} ${must} name ${whom} in clustermesh.config.clusters${own}${takenUp(tool)}: ${meshctlCommand('clustermesh helm-values', { context }, joiningFlags(joining))}`;
   }
   const { namespace, name } = object.metadata;
   // Host aliases, of a client before Cilium 1.20.

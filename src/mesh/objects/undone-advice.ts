@@ -1,8 +1,7 @@
-import { unnamedContext } from '../command-line.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { describeRef, type KubeObject, refOf } from './kube-object.ts';
 import { managersOfData, ownerBySync, toolOwner } from './ownership.ts';
-import { lastingPeers, sourceEdits } from './source-advice.ts';
+import { type JoiningPeer, lastingPeers, sourceEdits } from './source-advice.ts';
 
 /** What a run has written or taken away, and does not find so any more. */
 export interface Undone {
@@ -11,8 +10,8 @@ export interface Undone {
   says: string;
   /** The object as it is now, where it is there. */
   live: KubeObject | undefined;
-  /** Of an object that holds peers: whom this is about, and whether they are to be there. */
-  peers?: { names: readonly string[]; how: 'with' | 'without' } | undefined;
+  /** Of an object that holds peers: who is to be there, or who is not. */
+  peers?: { with: readonly JoiningPeer[] } | { without: readonly string[] } | undefined;
   /** The fields, as in changes, where it is about some. */
   fields?: readonly string[] | undefined;
 }
@@ -34,8 +33,17 @@ function adviceOf({ context, live, peers, fields = [] }: Undone): string | undef
   if (owner === undefined) return undefined;
   const made = `${owner} makes ${describeRef(refOf(live))}`;
   if (peers) {
-    const joining = peers.how === 'with' ? peers.names.map(unnamedContext) : [];
-    return `${made}: ${lastingPeers(context, live, peers.names, peers.how, joining)}`;
+    const lasting =
+      'with' in peers
+        ? lastingPeers(
+            context,
+            live,
+            peers.with.map(({ name }) => name),
+            'with',
+            peers.with,
+          )
+        : lastingPeers(context, live, peers.without, 'without');
+    return `${made}: ${lasting}`;
   }
   if (fields.length === 0) return `${made}, and makes it again as long as its source has it`;
   const edits = sourceEdits([

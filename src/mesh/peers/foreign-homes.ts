@@ -8,7 +8,7 @@ import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-obje
 import { configMapRef, meshHostname, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { managersOfKey, ownerBySync, toolOwner } from '../objects/ownership.ts';
 import { dataKeys, secretTexts } from '../objects/secret-data.ts';
-import { lastingFields, lastingNames, lastingPeers } from '../objects/source-advice.ts';
+import { type JoiningPeer, lastingFields, lastingNames, lastingPeers } from '../objects/source-advice.ts';
 import { groupBy } from '../pairs.ts';
 import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { peerCertificateKeys, peerOfUser, peersIn } from './file/peer-config.ts';
@@ -137,12 +137,12 @@ function fate(before: KubeObject, isParted: boolean): string {
 /**
  * What to tell of the steps that write into what a tool makes, with what its source must have.
  * @param parted of a plan that takes peers out: whom, by context
- * @param contexts of the clusters of a plan that lets them in, by name
+ * @param joining the clusters of a plan that lets them in
  */
 export function foreignHomeNotes(
   steps: readonly Step[],
   parted?: ReadonlyMap<string, readonly string[]>,
-  contexts: ReadonlyMap<string, string> = new Map(),
+  joining: readonly JoiningPeer[] = [],
 ): string[] {
   return steps.flatMap(({ cluster, action, object, before, changes, why, write }) => {
     const owner = hasData(before) ? ownerBySync(before) : toolOwner(before);
@@ -150,12 +150,17 @@ export function foreignHomeNotes(
     if (!changesMoreThanMarks({ action, changes }) || !before || owner === undefined) return [];
     const [made] = object.name === SERVER_CERT_SECRET && write?.method === 'issue' ? write.certificates : [];
     const peers = peersOfChanges(changes);
-    const joining = peers.flatMap((peer) => contexts.get(peer) ?? []);
     const lasting = made
       ? lastingNames({ context: cluster }, before, namesBeside(made.spec, object.namespace ?? ''))
       : parted
         ? lastingPeers(cluster, before, parted.get(cluster) ?? [], 'without')
-        : lastingPeers(cluster, before, peers, howNamed(changes), joining);
+        : lastingPeers(
+            cluster,
+            before,
+            peers,
+            howNamed(changes),
+            joining.filter(({ name }) => peers.includes(name)),
+          );
     if (lasting === undefined) return [];
     return [
       `context "${cluster}": ${describeRef(refOf(before))} is made by ${owner}, ${fate(before, parted !== undefined)} (${why.split(';')[0]}) → ${lasting}`,
@@ -167,8 +172,13 @@ export function foreignHomeNotes(
  * What to tell of other objects that a tool makes and whose fields are meshctl's all the same: one note for each owner. Fields
  * that are the tool's are conflicts, which are told by themselves.
  * @param helmValues what prints the values of the chart as this run makes a cluster, as the end of a sentence
+ * @param byHelm what has Helm do the same in a cluster; absent of a run that Helm cannot do
  */
-export function foreignObjectNotes(steps: readonly Step[], helmValues = helmValuesNow): string[] {
+export function foreignObjectNotes(
+  steps: readonly Step[],
+  helmValues = helmValuesNow,
+  byHelm?: (context: string) => string,
+): string[] {
   const written = steps.flatMap(({ cluster, action, before, changes, conflicts = [] }) => {
     const owner = hasData(before) ? ownerBySync(before) : toolOwner(before);
     if (!before || owner === undefined || conflicts.length > 0) return [];
@@ -181,10 +191,11 @@ export function foreignObjectNotes(steps: readonly Step[], helmValues = helmValu
   return [...keyed.values()].flatMap((alike) => {
     const [{ cluster, owner, isRefused } = { cluster: '', owner: '', isRefused: false }] = alike;
     const objects = [...new Set(alike.map(({ object }) => describeRef(refOf(object))))].join(', ');
-    const instead = meshctlCommand('clustermesh enable', { context: cluster }, ['--via-helm']);
-    const lasting = isRefused
-      ? lastingFields(alike, `, or let Helm do it instead, by the same flags: ${instead}`)
-      : lastingFields(alike, helmValues(cluster));
+    const values = helmValues(cluster);
+    const lasting = lastingFields(
+      alike,
+      isRefused && byHelm ? `, or let Helm do it instead: ${byHelm(cluster)}` : values,
+    );
     const says = isRefused
       ? `${owner} applies ${objects} server-side, and its next upgrade that makes them otherwise is refused for conflicts with "meshctl", unless it has --force-conflicts`
       : `${owner} makes ${objects}, and its next sync may undo this`;

@@ -21,11 +21,10 @@ import { printable, printableLines } from '../../../views/printable.ts';
 import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import { CLUSTERS, flagNameOf } from '../../options/shared-options.ts';
 import { type DryRun, type PlanFlags, refusalBy } from '../../plan-result.ts';
 import type { ClusterFlags } from '../../targets/cluster-flags.ts';
-import { HELM_VALUES } from '../helm-values/helm-values-spec.ts';
 import { ENABLE } from './enable-spec.ts';
+import { valuesCommand } from './values-of-run.ts';
 
 /** The flags by which Helm is run, as parsed. */
 export type HelmFlags = ClusterFlags &
@@ -46,28 +45,32 @@ function repositoryOf({ helmChart, helmRepo }: Pick<HelmFlags, 'helmChart' | 'he
   });
 }
 
-/** The flags of enable that helm-values does not take, or takes for each cluster by itself. */
-const NOT_OF_VALUES = ENABLE.options
-  .map(flagNameOf)
-  .filter((name) => name !== undefined)
-  .filter((name) => CLUSTERS.map(flagNameOf).includes(name) || !HELM_VALUES.options.map(flagNameOf).includes(name));
+/** What of a run only meshctl itself can do. */
+function beyondHelm({
+  settings = [],
+  unset = [],
+  givenAuthority,
+  replaceAuthority,
+}: EnableOptions): string | undefined {
+  if (settings.length > 0) return '--set';
+  if (unset.length > 0) return '--unset';
+  if (givenAuthority) return 'A CA of your own';
+  return replaceAuthority ? '--replace-ca' : undefined;
+}
 
-/** The command that prints the values which this run gives Helm: with what its flags chose, that no cluster has yet. */
-function valuesCommand({ againWithout }: Pick<CommandContext, 'againWithout'>, of: string): string {
-  const chosen = againWithout(NOT_OF_VALUES).slice(meshctlCommand(ENABLE.path.join(' ')).length);
-  return `${meshctlCommand(HELM_VALUES.path.join(' '), { context: of })}${chosen}`;
+/** Whether Helm can do what flags ask for. */
+export function canHelm(options: EnableOptions): boolean {
+  return beyondHelm(options) === undefined;
 }
 
 /** Refuses flags that Helm cannot carry out. @throws MeshctlError `Usage` for what only meshctl itself can do */
 export function checkHelmOptions(options: EnableOptions, flags: HelmFlags): void {
-  const refuse = (flag: string) =>
-    new MeshctlError('Usage', `${flag} cannot be used with --via-helm`, {
+  const beyond = beyondHelm(options);
+  if (beyond !== undefined) {
+    throw new MeshctlError('Usage', `${beyond} cannot be used with --via-helm`, {
       hint: 'Helm makes the objects and certificates.',
     });
-  if ((options.settings ?? []).length > 0) throw refuse('--set');
-  if ((options.unset ?? []).length > 0) throw refuse('--unset');
-  if (options.givenAuthority) throw refuse('A CA of your own');
-  if (options.replaceAuthority) throw refuse('--replace-ca');
+  }
   repositoryOf(flags);
 }
 
@@ -156,7 +159,7 @@ export async function runViaHelm(
   dryRun: DryRun | undefined,
 ): Promise<CommandResult> {
   for (const { draft } of planned) {
-    requireOwnHelm(draft.snapshot);
+    requireOwnHelm(draft.snapshot, valuesCommand(context, draft.snapshot.context));
     requireSafeForHelm(draft, options.others);
   }
   const helm = helmOptionsOf(context, flags, options, dryRun);

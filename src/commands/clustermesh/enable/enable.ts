@@ -34,7 +34,14 @@ import { withWayOn } from '../../way-on.ts';
 import { broughtAuthority } from './brought-authority.ts';
 import { type EnableFlags, enableOptionsOf } from './enable-flags.ts';
 import { interruptedEnable, outcomeData, shownOutcome } from './enable-outcome.ts';
-import { checkHelmOptions, helmOptionsOf, helmPlanText, runViaHelm, unforcedWarnings } from './enable-via-helm.ts';
+import {
+  canHelm,
+  checkHelmOptions,
+  helmOptionsOf,
+  helmPlanText,
+  runViaHelm,
+  unforcedWarnings,
+} from './enable-via-helm.ts';
 import { valuesOfRun } from './values-of-run.ts';
 
 /** A cluster with its plan. */
@@ -61,7 +68,8 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
         ? context.againWithout(['--replace-ca'])
         : context.againWithout(['--replace-ca', '--context', '--all'], '--context', contextList([name]));
     const naming = (warnings: readonly string[]) => namingContexts(context, flags, warnings);
-    const complete = { ...options, naming, forcing, again, withoutReplacing, givenAuthority };
+    const viaHelm = canHelm({ ...options, givenAuthority });
+    const complete = { ...options, naming, viaHelm, forcing, again, withoutReplacing, givenAuthority };
     if (flags.viaHelm) checkHelmOptions(complete, flags);
     const { done: first, failures: refusals } = await eachCluster(targets, isOnly, async (target) => ({
       target,
@@ -97,6 +105,8 @@ async function carryOut(
   const planned = await withContextsNamedIn(context, flags, { planned: done, failures });
   const dryRun = dryRunOf(flags);
   const report = reportOf(planned);
+  const { again, viaHelm } = options;
+  const byHelm = again && viaHelm ? (name: string) => again(name, '--via-helm') : undefined;
   const warnings = [
     ...validityWarnings(flags.certValidity),
     ...planned.flatMap(({ target: { client }, draft: { doubts, warnings: own } }) =>
@@ -104,7 +114,7 @@ async function carryOut(
     ),
     ...(flags.viaHelm
       ? unforcedWarnings(planned, options, flags.helmRelease)
-      : foreignObjectNotes(report.steps, valuesOfRun(context))),
+      : foreignObjectNotes(report.steps, valuesOfRun(context), byHelm)),
   ];
   for (const warning of alikeWarnings(warnings)) context.progress.warn(warning);
   const { flow, noted } = noting(context);

@@ -1,4 +1,4 @@
-import { contextList } from '../../../mesh/command-line.ts';
+import { meshctlCommand } from '../../../mesh/command-line.ts';
 import type { CommandContext } from '../../command.ts';
 import { flagNameOf, flagNamesOf } from '../../options/shared-options.ts';
 import { HELM_VALUES } from '../helm-values/helm-values-spec.ts';
@@ -15,10 +15,13 @@ const LEFT_OUT = ENABLE.options
   })
   .flatMap(flagNamesOf);
 
-/** What prints the values of the chart that make a cluster as this run of enable does, with its flags; as the end of a sentence. */
-export function valuesOfRun({ againWithout }: Pick<CommandContext, 'againWithout'>): (name: string) => string {
-  return (name) => {
-    const line = againWithout(LEFT_OUT, '--context', contextList([name]));
-    return `: ${line.replace(ENABLE.path.join(' '), HELM_VALUES.path.join(' '))}`;
-  };
+/** The command that prints the values of the chart by which a cluster is made as this run of enable makes it: with what its flags chose. */
+export function valuesCommand({ againWithout }: Pick<CommandContext, 'againWithout'>, name: string): string {
+  const chosen = againWithout(LEFT_OUT).slice(meshctlCommand(ENABLE.path.join(' ')).length);
+  return `${meshctlCommand(HELM_VALUES.path.join(' '), { context: name })}${chosen}`;
+}
+
+/** The same as the end of a sentence. */
+export function valuesOfRun(context: Pick<CommandContext, 'againWithout'>): (name: string) => string {
+  return (name) => `: ${valuesCommand(context, name)}`;
 }

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../command-spec.ts';
 import { apiserverOptions, KEPT_DEFAULTS } from '../../options/apiserver-options.ts';
 import { parseContexts } from '../../options/option-values.ts';
 import { CLUSTERS } from '../../options/shared-options.ts';
+import { parseJoiningPeer } from './joining-values.ts';
 
 export const HELM_VALUES = {
   path: ['clustermesh', 'helm-values'],
@@ -21,6 +22,10 @@ export const HELM_VALUES = {
       line: 'meshctl clustermesh helm-values --context gke --destination-context eks',
       what: 'values for a repository that name eks, before it is connected',
     },
+    {
+      line: 'meshctl clustermesh helm-values --context gke --peer eks=203.0.113.7:2379',
+      what: "the same of another owner's cluster, by the address in its invitation",
+    },
   ],
   reachesClusters: true,
   options: [
@@ -34,6 +39,15 @@ export const HELM_VALUES = {
       parse: parseContexts,
       complete: 'contexts',
       repeatable: 'lists',
+    },
+    {
+      flags: '--peer <peer>',
+      group: 'clusters',
+      description:
+        'name, or name=host:port, of a cluster that no context leads to and that is to be connected yet, repeatable; with ' +
+        'several addresses once for each',
+      parse: parseJoiningPeer,
+      repeatable: true,
     },
     ...apiserverOptions(KEPT_DEFAULTS),
     {

@@ -4,7 +4,6 @@ import { concernsOthers, draftEnableCluster, draftWithOthers } from '../../../fl
 import { helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { allOrFirstError } from '../../../flows/parallel.ts';
-import { firstFailure } from '../../../flows/where-it-succeeds.ts';
 import { formatVersion } from '../../../mesh/cilium/versions/versions.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { shellWord } from '../../../mesh/command-line.ts';
@@ -17,10 +16,10 @@ import type { CommandContext, CommandResult } from '../../command.ts';
 import { choicesOf, ciliumVersionOf } from '../../options/enable-options.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
-import { withFoundClusters } from '../../targets/find-clusters.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
 import { withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
 import type { HELM_VALUES } from './helm-values-spec.ts';
+import { readJoiningPeers } from './joining-peers.ts';
 
 /** As the repository is called in Cilium's documentation. */
 const CHART = 'cilium/cilium';
@@ -39,7 +38,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
   }
   const ciliumVersion = flags.ciliumVersion === undefined ? undefined : ciliumVersionOf(flags.ciliumVersion);
   const options = { ...choices, ciliumVersion, image: flags.image, byHelm: true, waitMs: 0 };
-  const joining = await namesOfJoining(context, flags);
+  const joiningOf = await readJoiningPeers(context, flags);
   return withChosenClusters(context, flags, async (targets, silent) => {
     const clusters: ClusterValues[] = [];
     const { kubeconfig, as, asGroup } = flags;
@@ -52,7 +51,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
         notes: ofValues,
         handOver,
         force,
-      } = printableLines(helmValuesOf(draft, options, undefined, joining));
+      } = printableLines(helmValuesOf(draft, options, undefined, joiningOf(draft.snapshot)));
       const adoption =
         handOver === undefined
           ? []
@@ -76,16 +75,6 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
     if (flags.output !== 'json' && clusters.length > 1) context.progress.warn(ONE_DOCUMENT);
     const text = flags.output === 'json' ? jsonOf(clusters) : yamlOf(clusters);
     return withUnanswered({ kind: 'HelmValues', data: {}, text: () => text, raw: text }, silent);
-  });
-}
-
-/** The names of clusters that are to be connected yet: each must answer. */
-async function namesOfJoining(context: CommandContext, flags: FlagsOf<typeof HELM_VALUES>): Promise<string[]> {
-  const { destinationContext: names } = flags;
-  if (names === undefined) return [];
-  return withFoundClusters(context, flags, { names, besides: true }, async ({ answered, silent }) => {
-    if (silent.length > 0) throw firstFailure(context, silent);
-    return answered.flatMap(({ cluster }) => cluster ?? []);
   });
 }
 

@@ -1,5 +1,4 @@
 import { hostPort } from '../../../mesh/apiserver/endpoints.ts';
-import { checkClusterName } from '../../../mesh/cilium/cluster-name.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
 import { parseFingerprint } from '../../../mesh/invitation/fingerprint.ts';
 import { LONGEST_INVITATION_MS } from '../../../mesh/invitation/validity.ts';
@@ -13,13 +12,6 @@ export function parseInvitationSpan(text: string): number {
   const spanMs = parseSpan(text);
   if (spanMs >= SHORTEST_INVITATION_MS && spanMs <= LONGEST_INVITATION_MS) return spanMs;
   throw new MeshctlError('Usage', `an invitation cannot be good for ${text}`, { hint: 'Give 5m to 30d.' });
-}
-
-/** The name of a cluster of a mesh. */
-export function parsePeerName(text: string): string {
-  const why = checkClusterName(text);
-  if (why === undefined) return text;
-  throw new MeshctlError('Usage', `"${text}" cannot be the name of a cluster: ${why}`);
 }
 
 /** A certificate's SHA-256 in any spelling. @returns hexadecimal digits */

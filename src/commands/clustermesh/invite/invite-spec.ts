@@ -1,7 +1,8 @@
 import { parseEndpointOverride } from '../../../mesh/peers/endpoint-overrides.ts';
 import type { CommandSpec } from '../../command-spec.ts';
+import { parsePeerName } from '../../options/option-values.ts';
 import { CONTEXT, DRY_RUN, RESULT_OR_PLAN_FORMAT } from '../../options/shared-options.ts';
-import { parseInvitationSpan, parsePeerName } from '../invitations/invitation-values.ts';
+import { parseInvitationSpan } from '../invitations/invitation-values.ts';
 
 /** At which address the other owner's cluster dials this one. */
 export const OFFERED_ENDPOINT = {

@@ -5,6 +5,7 @@ import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { keyOf } from '../../objects/kube-object.ts';
 import { configMapRef, meshHostname, REMOTE_USERS_CONFIGMAP, secretRef } from '../../objects/names.ts';
 import { type ToolKind, toolOf } from '../../objects/ownership.ts';
+import type { JoiningPeer } from '../../objects/source-advice.ts';
 import { dialledAddresses } from '../../peers/file/dialled-addresses.ts';
 import { COMMON_PREFIX } from '../../peers/file/peer-config.ts';
 import { choicesFor } from '../../peers/peer-choices.ts';
@@ -32,20 +33,24 @@ export function helmPeers(
   snapshot: ClusterSnapshot,
   install: CiliumInstall,
   handed: readonly string[] = [],
-  joining: readonly string[] = [],
+  joining: readonly JoiningPeer[] = [],
 ): HelmPeers {
   const dialled = configuredPeers(snapshot);
   const withOwn = dialled.filter((peer) => !sharesCertificate(snapshot, peer));
   const areMade = (dialled.length > 0 && withOwn.length === 0) || madeByHelm(snapshot, install);
   const usersAreMade = areMade || !leavesUsersOut(install);
-  const known = [...new Set([...knownPeers(snapshot), ...joining])];
+  const known = [...new Set([...knownPeers(snapshot), ...joining.map(({ name }) => name)])];
   const shutOut = known.filter((peer) => choicesFor(snapshot, peer).mode === 'unicast' && !isLetIn(snapshot, peer));
   if (!areMade) {
     const clusters = known.filter((peer) => !shutOut.includes(peer)).map((name) => ({ name }));
     const kept = `${knownPeers(snapshot).join(', ')}: their Secrets stay as meshctl connect wrote them (clustermesh.config.enabled: false)`;
     return { areMade, usersAreMade, clusters, notes: withOwn.length > 0 ? [kept] : [] };
   }
-  const clusters = known.map((name) => ({ name, ...addressValues(snapshot, name) }));
+  const addressesOf = (name: string) => {
+    const dialled = dialledAddresses(snapshot, name);
+    return dialled.length > 0 ? dialled : joining.flatMap((peer) => (peer.name === name ? peer.addresses : []));
+  };
+  const clusters = known.map((name) => ({ name, ...addressValues(name, addressesOf(name)) }));
   const unaddressed = clusters.flatMap((one) => ('address' in one || 'ips' in one ? [] : [one.name]));
   return {
     areMade,
@@ -84,8 +89,8 @@ function sharesCertificate(snapshot: ClusterSnapshot, peer: string): boolean {
 }
 
 /** Where a peer is dialled: at its name in the mesh, which means these addresses, or at a name of its own. */
-function addressValues(snapshot: ClusterSnapshot, peer: string): Record<string, unknown> {
-  const endpoints = dialledAddresses(snapshot, peer).map(splitHostPort);
+function addressValues(peer: string, addresses: readonly string[]): Record<string, unknown> {
+  const endpoints = addresses.map(splitHostPort);
   const hosts = endpoints.map(({ host }) => host);
   const ips = hosts.filter(isIpAddress);
   const address = hosts.find((host) => !isIpAddress(host) && host !== meshHostname(peer));

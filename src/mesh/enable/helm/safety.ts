@@ -65,9 +65,10 @@ export function requireSafeForHelm(
 
 /**
  * Refuses where there is no release that an operator's `helm` could have otherwise, or where it would not stay so.
+ * @param values the command that prints the values which it would have been given
  * @throws MeshctlError `Incompatible`
  */
-export function requireOwnHelm(snapshot: ClusterSnapshot): void {
+export function requireOwnHelm(snapshot: ClusterSnapshot, values: string): void {
   const { context } = snapshot;
   const applier = chartApplier(snapshot);
   if (!applier) return;
@@ -75,7 +76,7 @@ export function requireOwnHelm(snapshot: ClusterSnapshot): void {
     ? 'there is no release that helm could upgrade'
     : 'what helm upgrades is taken back by it';
   throw new MeshctlError('Incompatible', `context "${context}": ${applier.says} applies Cilium's chart, so ${what}`, {
-    hint: `Put the values to those that it has${applier.kind === 'flux-helm' ? ', in its spec.values' : ''}${takenUp(applier)}: ${meshctlCommand('clustermesh helm-values', { context })}`,
+    hint: `Put the values to those that it has${applier.kind === 'flux-helm' ? ', in its spec.values' : ''}${takenUp(applier)}: ${values}`,
     details: { context },
   });
 }

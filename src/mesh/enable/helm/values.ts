@@ -7,6 +7,7 @@ import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { meshctlCommand } from '../../command-line.ts';
 import { keyOf } from '../../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../../objects/names.ts';
+import type { JoiningPeer } from '../../objects/source-advice.ts';
 import type { Step } from '../../plan/plan.ts';
 import { keptSettingsOf, settingName } from '../kept-settings.ts';
 import type { EnableSettings } from '../settings.ts';
@@ -41,7 +42,7 @@ export interface HelmInput {
   /** Peers whose certificates Helm is handed beside these values. */
   handed?: readonly string[] | undefined;
   /** Clusters that are to be connected yet. */
-  joining?: readonly string[] | undefined;
+  joining?: readonly JoiningPeer[] | undefined;
 }
 
 /**
