@@ -4,6 +4,7 @@ import { briskClock, NEVER_BACK } from '../support/brisk-clock.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { connect } from '../support/e2e-cli.ts';
+import { meshText } from '../support/mesh-files.ts';
 import { refs } from '../support/sandbox-mesh.ts';
 
 /** Two clusters, of which the second does not answer any more once all is written to both. */
@@ -59,12 +60,13 @@ it.each(Object.entries(CASES))('%s, and that it could not be seen is said', asyn
 const DISCONNECT = ['clustermesh', 'disconnect', ...PAIR, '--yes'];
 
 /** What is written last in each cluster, by which it is all written. */
-function onceAllIsWritten(): (request: { context: string; verb: string; name?: string; dryRun: boolean }) => boolean {
+function onceAllIsWritten(
+  last = 'clustermesh-remote-users',
+): (request: { context: string; verb: string; name?: string; dryRun: boolean }) => boolean {
   const left = new Set(['mesh-1', 'mesh-2']);
   return ({ context, verb, name, dryRun }) => {
     if (left.size === 0) return verb === 'get' || verb === 'list' || verb === 'patch' || verb === 'create';
-    if (!['get', 'list', 'watch'].includes(verb) && !dryRun && name === 'clustermesh-remote-users')
-      left.delete(context);
+    if (!['get', 'list', 'watch'].includes(verb) && !dryRun && name === last) left.delete(context);
     return false;
   };
 }
@@ -99,4 +101,31 @@ it('of a disconnect: what the wait has not seen is said beside what it could not
   const { warnings } = jsonOf(run) as { warnings: string[] };
   expect(warnings).toContainEqual(expect.stringMatching(/^context "mesh-1": cilium-\w+ did not say whether/));
   expect(warnings).toContainEqual(expect.stringMatching(/^context "mesh-2": .+could not be seen$/));
+});
+
+it('of an apply: no API server that is away by then is waited for longer than --wait-duration says', async () => {
+  await clusters.meshctl.ok(connect('mesh-1', 'mesh-2', '--yes'));
+  const base = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'base', namespace: 'default' } };
+  for (const { store } of clusters.clusters) store.create({ ...base, spec: { ports: [{ port: 80 }] } });
+  const clock = briskClock(NEVER_BACK);
+  const unheard: number[] = [];
+  let written = 0;
+  clusters.fault = async ({ context, verb, resource, dryRun }) => {
+    if (resource !== 'services' || dryRun) return undefined;
+    if (verb === 'patch') written += 1;
+    if (written < 2 || context !== 'mesh-2' || verb !== 'get') return undefined;
+    unheard.push(clock.ms());
+    return 'drop';
+  };
+  const input = meshText({
+    clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }],
+    topology: { type: 'mesh' },
+    services: [{ namespace: 'default', name: 'base' }],
+  });
+  const argv = ['apply', '-f', '-', '--yes', '--wait-duration', '2s'];
+  const { exitCode, stderr } = await clusters.meshctl(argv, { clock, input });
+  expect(exitCode, stderr).toBe(0);
+  expect(stderr).toContain('could not be seen');
+  const waitedMs = Math.max(...unheard) - Math.min(...unheard);
+  expect(waitedMs, stderr).toBeLessThan(30_000);
 });

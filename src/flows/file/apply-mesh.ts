@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { linkSignals } from '../../kube/http/linked-signal.ts';
+import { withPatience } from '../../kube/patience.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
 import { byWhoIsTold } from '../../mesh/connect/disconnect-plan.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
@@ -154,7 +155,9 @@ async function carryOut(
   // Before anything is proved to them.
   const unready = await awaitKept(flow, kept, options);
   const connected = standConnected(prepared) ? undefined : await connectAll(flow, prepared, options);
-  const unseen = await relyOnKept(flow, prepared, { kept, isConnected: connected !== undefined }, options);
+  const unseen = await withPatience(flow.clock, options.waitMs, () =>
+    relyOnKept(flow, prepared, { kept, isConnected: connected !== undefined }, options),
+  );
   const serviceSteps = [...services.steps, ...extraServices];
   if (serviceSteps.some(isChange)) {
     await during(flow, { doing: 'Making services global', done: 'The services are as the file says' }, () =>
@@ -166,7 +169,12 @@ async function carryOut(
       ),
     );
   }
-  unseen.push(...(await requireWritten(targetsOf(prepared, prune), options.account.journals, options.parallel)));
+  const { account, parallel } = options;
+  unseen.push(
+    ...(await withPatience(flow.clock, options.waitMs, () =>
+      requireWritten(targetsOf(prepared, prune), account.journals, parallel),
+    )),
+  );
   for (const words of unseen) flow.progress.warn(words);
   for (const { target, draft } of prune.leaving) await draftAsAgreed(flow, target, draft, leaveOptions(options));
   sayWhatMayBeLeft(flow, prune);

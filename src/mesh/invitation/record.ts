@@ -238,7 +238,7 @@ export function standingOf(
     revoked: {},
     expired: { next: revoke },
     void: { next: role === 'guest' ? revoke : `${revoke} && ${again}` },
-    outdated: {},
+    outdated: { next: revoke },
   };
   return { id, role, peer, state, expires: expires.toISOString(), ...steps[state] };
 }

@@ -1,5 +1,4 @@
-import { allOrFirstError } from '../../../flows/parallel.ts';
-import { firstFailure } from '../../../flows/where-it-succeeds.ts';
+import { firstFailure, orWithout } from '../../../flows/where-it-succeeds.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
 import { joiningFor } from '../../../mesh/connect/joining.ts';
 import type { JoiningPeer } from '../../../mesh/objects/source-advice.ts';
@@ -14,7 +13,8 @@ export type JoiningPeers = (client: ClusterSnapshot) => JoiningPeer[];
 
 /**
  * The clusters that are to be connected yet, as the values of each cluster are to name them.
- * @throws MeshctlError where one of a context does not answer, or cannot be told by its name and id
+ * @throws MeshctlError where one of a context does not answer, or cannot be told by its name and id; without an address where all that tells
+ * it may not be read
  */
 export async function readJoiningPeers(
   context: CommandContext,
@@ -29,10 +29,18 @@ export async function readJoiningPeers(
     return first ? [{ ...first, addresses: alike.flatMap(({ addresses }) => addresses) }] : [];
   });
   if (names === undefined) return () => given;
-  const servers = await withFoundClusters(context, flags, { names, besides: true }, ({ answered, silent }) => {
+  const servers = await withFoundClusters(context, flags, { names, besides: true }, async ({ answered, silent }) => {
     if (silent.length > 0) throw firstFailure(context, silent);
-    const reads = answered.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect' }));
-    return allOrFirstError(reads, context.progress);
+    const reads = answered.map(async ({ cluster: name, client, namespace }) => {
+      const snapshot = await orWithout(context, readSnapshot(client, { namespace, purpose: 'connect' }), undefined);
+      return { name, context: client.context, snapshot };
+    });
+    return Promise.all(reads);
   });
-  return (client) => [...servers.map((server) => joiningFor(client, server)), ...given];
+  const known = (client: ClusterSnapshot) =>
+    servers.flatMap(({ snapshot, ...server }): JoiningPeer[] => {
+      if (snapshot) return [joiningFor(client, snapshot)];
+      return server.name === undefined ? [] : [{ name: server.name, context: server.context, addresses: [] }];
+    });
+  return (client) => [...known(client), ...given];
 }
