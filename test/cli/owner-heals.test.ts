@@ -122,6 +122,6 @@ it('is told before, with the line of helm-values that has the flags of the run',
   const flags = ['--load-balancer-source-ranges', '10.0.0.0/8'];
   const { stdout, stderr } = await clusters.meshctl(enable('mesh-1', ...flags, '--dry-run'));
   expect(stderr.replaceAll(/\s+/g, ' '), stdout).toContain(
-    `(clustermesh.apiserver.service.loadBalancerSourceRanges; clustermesh.apiserver.service.enableSessionAffinity, which helm-values leaves out): meshctl clustermesh helm-values ${flags.join(' ')} --context mesh-1`,
+    `(clustermesh.apiserver.service.loadBalancerSourceRanges; clustermesh.apiserver.service.enableSessionAffinity, which helm-values leaves out): meshctl clustermesh helm-values --context mesh-1 ${flags.join(' ')}`,
   );
 });

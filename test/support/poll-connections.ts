@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { execInside, type TestSandbox } from './sandbox-mesh.ts';
 
@@ -15,6 +16,9 @@ export async function whileConnecting<T>(
 ): Promise<{ attempts: number; refused: string[]; result: T }> {
   const refused: string[] = [];
   const end = new AbortController();
+  const ending = once(end.signal, 'abort');
+  const settled = () =>
+    Promise.all(sandbox.clusters.flatMap((one) => (contexts.includes(one.context) ? [one.settled()] : [])));
   let attempts = 0;
   const poll = async (context: string, label: string, container: string, command: string[]) => {
     let endedBefore = false;
@@ -31,6 +35,8 @@ export async function whileConnecting<T>(
       );
       refused.push(...failures.filter((line) => !ended.includes(line)), ...(endedBefore ? ended : []));
       endedBefore = ended.length > 0;
+      // On a busy machine the load balancer may take longer than the next try.
+      if (endedBefore) await Promise.race([settled(), ending]);
     }
   };
   const polls = contexts.flatMap((context) => [

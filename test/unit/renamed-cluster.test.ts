@@ -70,6 +70,19 @@ describe('clusters that are alike', () => {
   ])('%s: one has its own back, or gets one that the operator knows', (id, two, command) => {
     expect(hintOf(id, two)).toContain(command);
   });
+
+  it('keep the name of the one that has peers, whoever else was read', () => {
+    const green = { ...clusterOf('two', named('mesh-1')), context: 'green' };
+    const blue = clusterOf('one', named('mesh-1'), undefined, ['mesh-7']);
+    const check = MESH_CHECKS.filter(({ id }) => id === 'cluster-name-unique');
+    for (const clusters of [
+      [green, blue],
+      [blue, green],
+    ]) {
+      const found = runChecks(check, { clusters, now: NOW, observed: new Map() });
+      expect(found.find(({ severity }) => severity === 'fail')?.hint).toContain(': kubectl --context green ');
+    }
+  });
 });
 
 describe('the peers of a plan', () => {

@@ -118,6 +118,20 @@ describe('how clusters begin none of which is connected to another', () => {
     expect(both.map((one) => howToBegin(one, both))).toEqual([STAR.replace(',c3', ''), STAR.replace(',c3', '')]);
   });
 
+  it('is to see who is to have another name, where no one is there but those of one name, which no connect takes', () => {
+    const green = { ...aloneAs(2), context: 'green' };
+    const see = 'meshctl clustermesh check --context c2,green --category identity';
+    expect(joinAll([aloneAs(2), green])).toBeUndefined();
+    expect(howToBegin(green, [aloneAs(2), green])).toBe(see);
+    const serving = { ...aloneAs(1), ofOtherMeshes: ['green'], peers: [{ name: 'mesh-2' }] } as unknown as StatusReport;
+    const own = { ...green, ofOtherMeshes: ['c1'] } as StatusReport;
+    expect(howToBegin(own, [serving, aloneAs(2), own])).toBe(see);
+    // Who may be its peer is there too.
+    expect(howToBegin(green, [aloneAs(2), green, aloneAs(3)])).toBe(
+      'meshctl clustermesh connect --context green --destination-context c3',
+    );
+  });
+
   it('is not told to connect those with each other that have peers', () => {
     const joined = (id: number) => ({ ...aloneAs(id), peers: [{ name: 'mesh-9' }] }) as unknown as StatusReport;
     expect(howToBegin(aloneAs(1), [aloneAs(1), joined(2), joined(3)])).toBe(STAR);

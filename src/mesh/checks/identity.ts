@@ -18,7 +18,7 @@ import { MeshctlError } from '../errors.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { knownAs } from '../peers/concerned-peers.ts';
 import { isDialledAt } from '../peers/namesakes.ts';
-import { configuredPeers, kvstoremeshDials } from '../peers/peers.ts';
+import { configuredPeers, knownPeers, kvstoremeshDials } from '../peers/peers.ts';
 import { peersOutside } from '../peers/peers-outside.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import {
@@ -45,9 +45,10 @@ function ownValue(
   clusters: readonly ClusterSnapshot[],
   { key, helm, value }: { key: CiliumConfigKey } & Record<'helm' | 'value', string>,
 ): string {
-  // One that is dialled by that name would be lost to its peers.
+  // One that is dialled by that name would be lost to its peers, and one that has peers may be, by some that are not judged.
   const undialled = alike.filter((one) => !clusters.some((other) => isDialledAt(other, knownAs(one), one)));
-  const cluster = undialled.at(-1) ?? alike.at(-1);
+  const alone = undialled.filter((one) => knownPeers(one).length === 0);
+  const cluster = alone.at(-1) ?? undialled.at(-1) ?? alike.at(-1);
   const needs = `Each cluster needs its own ${key} in ConfigMap cilium-config (Helm: --set ${helm}=${value})`;
   if (!cluster) return needs;
   const theirs = ownedElsewhere(cluster.context);

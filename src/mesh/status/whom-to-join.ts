@@ -18,22 +18,26 @@ import { isAlone, lookingAgain, mayBePeersOf, peerNameOf, type StatusReport } fr
  */
 function whomToJoin(report: StatusReport, reports: readonly StatusReport[], contexts: Contexts = new Map()): string[] {
   const unready = unreadyIn(reports);
-  // Another one may have its name: it is no way to itself.
-  const others = mayBePeersOf(report, reports);
+  const others = othersByName(report, reports);
   const asked = new Map(others.map((other) => [peerNameOf(other), other.context]));
   const enabled = others.filter((other) => other.enabled).map(peerNameOf);
   const { onRecord = enabled } = report;
   return thoseReady(onRecord, (name) => unready.has(name)).map((name) => asked.get(name) ?? contextOf(contexts, name));
 }
 
+/** The other clusters that may be its peers: none with its own name, which is no way to itself. */
+function othersByName(report: StatusReport, reports: readonly StatusReport[]): StatusReport[] {
+  return mayBePeersOf(report, reports).filter((other) => peerNameOf(other) !== peerNameOf(report));
+}
+
 /**
  * The one command that connects clusters none of which is connected to another: every pair of them where nothing says who is to
  * be whose peer, and the first with each other one where just that is on record. Undefined where something else is: then each
- * is connected to its own, so that what was chosen stays.
+ * is connected to its own, so that what was chosen stays; and where two of them have one name.
  */
 export function joinAll(alone: readonly StatusReport[]): string | undefined {
   const [first, ...rest] = alone;
-  if (!first) return undefined;
+  if (!first || new Set(alone.map(peerNameOf)).size < alone.length) return undefined;
   const areOnRecord = (one: StatusReport, other: StatusReport) => one.onRecord?.includes(peerNameOf(other)) ?? false;
   const isOpen = alone.every(({ onRecord }) => !onRecord);
   const isStar =
@@ -100,10 +104,12 @@ function beginning(
   const { context, invitations = [], ofOthers } = report;
   const pending = invitations.find(({ state }) => state !== 'unreadable');
   if (pending?.next !== undefined) return pending.next;
-  const asked = mayBePeersOf(report, reports).map((other) => other.context);
+  const asked = othersByName(report, reports).map((other) => other.context);
   const [destinations] = [whomToJoin(report, reports, contexts), others, asked].filter((some) => some.length > 0);
   const ready = (hint: string) => enabledByForce(enabledFirst(hint, notReadyIn(reports)), contestedIn(reports));
   if (!destinations) {
+    const alike = reports.filter((other) => other !== report && peerNameOf(other) === peerNameOf(report));
+    if (alike.length > 0) return saysWhoIsWho([...alike, report]);
     return ready(
       asOnlyTheOperatorKnows(onceAddressed(meshctlCommand('clustermesh invite', { context }), [context], reports)),
     );
@@ -117,6 +123,14 @@ function beginning(
   const connect = onceAddressed(all, [context, ...destinations], reports);
   const known = forgetIfSilent(forOtherOwners(connect, context, ofOthers), [context], silent);
   return ready(known);
+}
+
+/** What tells of clusters of one name which is to have another one: until then none can be connected to the others, or their peers. */
+function saysWhoIsWho(alike: readonly StatusReport[]): string {
+  return meshctlCommand('clustermesh check', { context: alike.map(({ context }) => context) }, [
+    '--category',
+    'identity',
+  ]);
 }
 
 /** What is said where nothing tells whom a cluster is to be connected to: a command with a gap could not be typed. */

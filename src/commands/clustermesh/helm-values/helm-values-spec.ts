@@ -47,6 +47,7 @@ export const HELM_VALUES = {
         'name, or name=host:port, of a cluster that no context leads to and that is to be connected yet, repeatable; with ' +
         'several addresses once for each',
       parse: parseJoiningPeer,
+      complete: 'peer',
       repeatable: true,
     },
     ...apiserverOptions(KEPT_DEFAULTS),
