@@ -71,7 +71,7 @@ export async function orWithout<T>({ signal }: Pick<Flow, 'signal'>, reading: Pr
     return await reading;
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof MeshctlError)) throw error;
+    if (!(error instanceof MeshctlError) || error.code === 'Bug') throw error;
     return without;
   }
 }

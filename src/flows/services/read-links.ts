@@ -1,8 +1,8 @@
-import { MeshctlError } from '../../mesh/errors.ts';
 import { type Links, linksByContext } from '../../mesh/status/links.ts';
 import { evaluateMesh } from '../../mesh/status/mesh-status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { lookAtClusters } from '../status/status.ts';
+import { orWithout } from '../where-it-succeeds.ts';
 
 const OPTIONS = { parallel: 50, nodeTimeoutMs: 10_000 };
 /** What a node has wrong for itself, `status` tells; who is connected at all, some of them do. */
@@ -19,12 +19,9 @@ export async function readLinks(
   everyNode: boolean,
 ): Promise<Map<string, Links>> {
   const mostNodes = everyNode ? Number.POSITIVE_INFINITY : MOST_NODES;
-  try {
+  const read = async () => {
     const { reports, unreachable } = await lookAtClusters(flow, targets, { ...OPTIONS, mostNodes });
     return linksByContext(evaluateMesh(reports, unreachable));
-  } catch (error) {
-    flow.signal.throwIfAborted();
-    if (!(error instanceof MeshctlError) || error.code === 'Bug') throw error;
-    return new Map();
-  }
+  };
+  return orWithout(flow, read(), new Map<string, Links>());
 }

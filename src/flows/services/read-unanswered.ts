@@ -1,6 +1,6 @@
-import { MeshctlError } from '../../mesh/errors.ts';
 import { type UnansweredServices, unansweredServices } from '../../mesh/services/answers.ts';
 import type { Flow, Target } from '../flow.ts';
+import { orWithout } from '../where-it-succeeds.ts';
 import { readServiceClusters } from './read-service-clusters.ts';
 import { readConfiguredServices } from './read-services.ts';
 
@@ -10,13 +10,10 @@ import { readConfiguredServices } from './read-services.ts';
  */
 export async function readUnanswered(flow: Flow, targets: readonly Target[]): Promise<UnansweredServices[]> {
   const leaveOut = () => undefined;
-  try {
+  const read = async () => {
     const members = await readServiceClusters(targets, leaveOut);
     if (!members.some(({ settings }) => settings.tunnels)) return [];
     return unansweredServices(await readConfiguredServices(members, {}, leaveOut));
-  } catch (error) {
-    flow.signal.throwIfAborted();
-    if (!(error instanceof MeshctlError) || error.code === 'Bug') throw error;
-    return [];
-  }
+  };
+  return orWithout(flow, read(), []);
 }
