@@ -18,3 +18,13 @@ describe('what mends that by which a peer is dialled', () => {
     );
   });
 });
+
+it('a cluster that has left is forgotten by all who dial it with one command, and by those whose context is not known apart from it', () => {
+  const place = { context: 'one', namespace: 'kube-system', component: 'apiserver', object: 'Deployment x' } as const;
+  const peers = ['b', 'c', 'd'];
+  const fault: Fault = { ...place, id: 'mesh-disabled', peers, outage: true, says: 'it has left' };
+  const contexts = ['a', 'b', 'c'].map((name, index) => [name, ['one', 'two', 'three'][index] ?? ''] as const);
+  expect(mendOf(fault, new Map(contexts))).toContain(
+    "forget it: meshctl clustermesh disconnect --context two,three --peer a && meshctl clustermesh disconnect --context '<context of d>' --peer a; or ",
+  );
+});

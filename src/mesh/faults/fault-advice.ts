@@ -6,6 +6,7 @@ import {
   describeCommand,
   kubectlCommand,
   meshctlCommand,
+  ownedElsewhere,
   unnamedContext,
   withNamedContexts,
 } from '../command-line.ts';
@@ -73,7 +74,12 @@ const restoreAuthority: Mend = (fault) => waysBack(fault);
 const forget: Mend = ({ context, peers = [], unfinished }, contexts) => {
   const [name = context] = [...contexts].flatMap(([cluster, of]) => (of === context ? [cluster] : []));
   const dialling = peers.map((peer) => contextOf(contexts, peer));
-  const parting = dialling.map((of) => meshctlCommand('clustermesh disconnect', { context: of }, ['--peer', name]));
+  // A gap would keep those from being typed that are known.
+  const isKnown = (of: string) => ownedElsewhere(of) === undefined;
+  const sides = [dialling.filter(isKnown), ...dialling.filter((of) => !isKnown(of)).map((of) => [of])];
+  const parting = sides
+    .filter(({ length }) => length > 0)
+    .map((of) => meshctlCommand('clustermesh disconnect', { context: of }, ['--peer', name]));
   const again = [afterEnd('enable', context, unfinished), connectCommand(context, dialling)];
   const [how, ends] = unfinished
     ? ['finish the disable and forget it', [afterEnd('disable', context, unfinished)]]
