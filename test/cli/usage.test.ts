@@ -143,7 +143,7 @@ it('no flag loses a name: lists add up, and what takes one name is refused a sec
   const losing = COMMANDS.flatMap((command) =>
     optionsOf(command)
       .filter(({ parse, repeatable, complete, once }) =>
-        LISTS.has(parse) ? repeatable !== 'lists' : NAMING.has(complete) && !once,
+        LISTS.has(parse) ? repeatable !== 'lists' : NAMING.has(complete) && !once && !repeatable,
       )
       .map(({ flags }) => `${command.path.join(' ')} ${flags}`),
   );
