@@ -21,7 +21,7 @@ export function joiningFor(client: ClusterSnapshot, server: ClusterSnapshot): Jo
   try {
     return { ...asJoining(dialled), addresses: dialledEndpoint(dialling, dialled).addresses };
   } catch (error) {
-    if (!(error instanceof MeshctlError)) throw error;
+    if (!(error instanceof MeshctlError) || error.code === 'Bug') throw error;
     return { ...asJoining(dialled), addresses: [] };
   }
 }

@@ -26,8 +26,25 @@ const MOST_CHARACTERS = 253;
 export function parseEndpointOverride(text: string): EndpointOverride {
   const [, cluster, rest = ''] = OVERRIDE.exec(text) ?? [];
   const of = cluster === undefined ? {} : { cluster };
-  if (rest === SERVICE) return { ...of, service: true };
-  const endpoint = parseEndpoint(rest);
+  return rest === SERVICE ? { ...of, service: true } : { ...of, ...parseAddress(text, WAYS_TO_THE_SERVICE) };
+}
+
+/** What may be given in place of an address, as the ends of hints. */
+interface WaysInstead {
+  /** Of an address by which no other cluster is reached. */
+  reached: string;
+  dialled: string;
+}
+
+const WAYS_TO_THE_SERVICE: WaysInstead = {
+  reached: '; mesh-2=service takes what its Service has',
+  dialled: '; mesh-2=service dials what its Service has again',
+};
+
+/** Reads `[cluster=]host[:port]` as {@link parseEndpointOverride}, where nothing but an address will do. @throws MeshctlError `Usage` */
+export function parseAddress(text: string, instead: WaysInstead = { reached: '', dialled: '' }): Endpoint {
+  const [, cluster, rest = ''] = OVERRIDE.exec(text) ?? [];
+  const endpoint = rest === SERVICE ? undefined : parseEndpoint(rest);
   const [, host, port] = /^([0-9A-Fa-f:]*:[0-9A-Fa-f:]*):(\d{4,5})$/.exec(rest) ?? [];
   if (host !== undefined) {
     const given = cluster === undefined ? '' : `${cluster}=`;
@@ -36,13 +53,11 @@ export function parseEndpointOverride(text: string): EndpointOverride {
     });
   }
   if (endpoint) {
-    requireDialable(text, endpoint);
-    return { ...of, ...endpoint };
+    requireDialable(text, endpoint, instead);
+    return endpoint;
   }
   throw new MeshctlError('Usage', `"${text}" is not an endpoint`, {
-    hint:
-      'Write it like mesh.example.com:2379, [2001:db8::7]:2379, or mesh-2=203.0.113.7:2379 for one of several clusters; ' +
-      'mesh-2=service dials what its Service has again.',
+    hint: `Write it like mesh.example.com:2379, [2001:db8::7]:2379, or mesh-2=203.0.113.7:2379 for one of several clusters${instead.dialled}.`,
   });
 }
 
@@ -60,7 +75,7 @@ const NOWHERE: readonly [string, string][] = [
 ];
 
 /** @throws MeshctlError `Usage` for what cannot be another cluster, wherever it is dialled from */
-function requireDialable(text: string, { host }: Endpoint): void {
+function requireDialable(text: string, { host }: Endpoint, { reached }: WaysInstead): void {
   const address = /^(.+\.)?localhost\.?$/i.test(host) ? '127.0.0.1' : host;
   const range = parseCidr(address);
   const mapped = range?.family === 6 && range.first >> 32n === 0xffffn;
@@ -72,7 +87,7 @@ function requireDialable(text: string, { host }: Endpoint): void {
     }) ?? [];
   if (what === undefined) return;
   throw new MeshctlError('Usage', `"${text}" is not an endpoint: ${host} is ${what}, which leads to no other cluster`, {
-    hint: 'Name an address at which the nodes of the dialling cluster reach the peer; mesh-2=service takes what its Service has.',
+    hint: `Name an address at which the nodes of the dialling cluster reach the peer${reached}.`,
   });
 }
 
