@@ -1,11 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as laterTurn } from 'node:timers/promises';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { peersIn } from '../../src/mesh/peers/file/peer-config.ts';
 import type { InterceptedRequest } from '../../src/sandbox/options.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { type CliOptions, type CliResult, runCli } from './cli.ts';
+import { nudge } from './cluster-pods.ts';
 import { lookByStatusAndChecks } from './open-look.ts';
 import { troubleWithPeers } from './peer-reports.ts';
 import { clusterAt, eventually, refsOf, setSecret, startTestSandbox, type TestSandbox } from './sandbox-mesh.ts';
@@ -100,11 +102,16 @@ export async function startFaultMesh(): Promise<FaultMesh> {
         const files = peersIn(texts).map((peer) => [peer, `${texts[peer]}# client ${clients}\n`]);
         if (files.length > 0) setSecret(cluster, name, Object.fromEntries(files));
       }
+    // What a kubelet brings late ends a connection that was there again meanwhile.
+    for (const cluster of [one, two]) nudge(cluster);
   }
 
   async function backTo(objects: SavedObjects): Promise<void> {
     await objects.restore();
-    if (!(await isConnected())) beginAnew();
+    if (await isConnected()) return;
+    beginAnew();
+    // Kubelets look in the turn after a nudge.
+    await laterTurn();
   }
 
   return {
