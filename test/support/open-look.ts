@@ -4,7 +4,7 @@
  */
 import { checkClusters } from '../../src/flows/checks/check.ts';
 import type { Flow, Target } from '../../src/flows/flow.ts';
-import { isHealthy, lookAtClusters } from '../../src/flows/status/status.ts';
+import { isHealthy, lookAtClusters } from '../../src/flows/status/look-at-clusters.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import type { ExecResult } from '../../src/kube/exec.ts';
 import type { CheckEntry } from '../../src/mesh/checks/catalogue.ts';

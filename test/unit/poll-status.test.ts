@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Flow } from '../../src/flows/flow.ts';
 import { readLinks } from '../../src/flows/services/read-links.ts';
+import { lookAtClusters, withContested } from '../../src/flows/status/look-at-clusters.ts';
 import { pollStatus } from '../../src/flows/status/poll-status.ts';
-import { lookAtClusters, waitForHealth, watchStatus, withContested } from '../../src/flows/status/status.ts';
+import { waitForHealth } from '../../src/flows/status/wait-for-health.ts';
+import { watchStatus } from '../../src/flows/status/watch-status.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import type { ExecOptions, ExecResult } from '../../src/kube/exec.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';

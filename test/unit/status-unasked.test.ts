@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isSeenBroken } from '../../src/flows/status/status.ts';
+import { isSeenBroken } from '../../src/flows/status/look-at-clusters.ts';
 import { describeFindings } from '../../src/mesh/checks/catalogue.ts';
 import { unconnected } from '../../src/mesh/checks/shared/unconnected.ts';
 import { linksByContext } from '../../src/mesh/status/links.ts';

@@ -17,7 +17,8 @@ const BY_MACHINE: Readonly<Record<string, string>> = {
 /** Who waits for clusters by a loop of its own, and what that does where an API server is away meanwhile. */
 const BY_ITSELF: Readonly<Record<string, string>> = {
   'flows/etcd/ask-etcd.ts': 'it is what the others wait by',
-  'flows/status/status.ts': 'a cluster that does not answer is a part of what is seen',
+  'flows/status/wait-for-health.ts': 'a cluster that does not answer is a part of what is seen',
+  'flows/status/watch-status.ts': 'a cluster that does not answer is a part of what is seen',
   'flows/status/ask-pods.ts': 'a pod without a successor that could be seen has not answered',
   'flows/connectivity/connectivity-judge.ts': 'a request that could not be sent is lost, and counted',
   'flows/demo/rebel-base.ts': 'so does the demo',

@@ -1,7 +1,7 @@
 import { type Links, linksByContext } from '../../mesh/status/links.ts';
 import { evaluateMesh } from '../../mesh/status/mesh-status.ts';
 import type { Flow, Target } from '../flow.ts';
-import { lookAtClusters } from '../status/status.ts';
+import { lookAtClusters } from '../status/look-at-clusters.ts';
 import { orWithout } from '../where-it-succeeds.ts';
 
 const OPTIONS = { parallel: 50, nodeTimeoutMs: 10_000 };

@@ -1,4 +1,4 @@
-import { lookAtClusters, withContested } from '../../../flows/status/status.ts';
+import { lookAtClusters, withContested } from '../../../flows/status/look-at-clusters.ts';
 import { asLooked } from '../../../flows/targets/first-look.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
 import { exitOf } from '../../../mesh/errors.ts';

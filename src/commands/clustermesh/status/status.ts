@@ -7,10 +7,10 @@ import {
   isSeenBroken,
   type Look,
   lookAtClusters,
-  waitForHealth,
-  watchStatus,
   withContested,
-} from '../../../flows/status/status.ts';
+} from '../../../flows/status/look-at-clusters.ts';
+import { waitForHealth } from '../../../flows/status/wait-for-health.ts';
+import { watchStatus } from '../../../flows/status/watch-status.ts';
 import { asLooked, type FirstLook } from '../../../flows/targets/first-look.ts';
 import { exitCodeOf, exitOf, MeshctlError } from '../../../mesh/errors.ts';
 import type { Contexts } from '../../../mesh/faults/fault-advice.ts';
