@@ -4,23 +4,20 @@ import { concernsOf } from '../flows/file/concerns.ts';
 import { differencesOf, inOrder } from '../flows/file/differences-of.ts';
 import type { FileMember } from '../flows/file/file-member.ts';
 import { type FileOptions, meshWarnings, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
-import { NO_PRUNE, type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
+import { NO_PRUNE, type PreparedPrune, preparePrune } from '../flows/file/prune.ts';
 import { changedDrafts, requireApplicable } from '../flows/file/require-applicable.ts';
 import { clustersOfMesh, laterStepsOf, stepsOfMesh, targetsOf } from '../flows/file/written-clusters.ts';
-import type { Target } from '../flows/flow.ts';
 import { noting } from '../flows/noting.ts';
 import { firstFailure } from '../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../mesh/alike-warnings.ts';
-import { clusterNameOf } from '../mesh/cilium/identity.ts';
-import { forget } from '../mesh/connect/dead-cluster.ts';
 import { exitOf, warningOf } from '../mesh/errors.ts';
 import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
-import { afterParting, countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
-import { halfLeft, isOfNoFile } from '../mesh/file/extra.ts';
+import { countDifferences, pairsOfDials } from '../mesh/file/differences.ts';
+import { isOfNoFile } from '../mesh/file/extra.ts';
 import { unservedHint } from '../mesh/file/made-elsewhere.ts';
 import { foreignObjectNotes, helmValuesAfterwards } from '../mesh/peers/foreign-homes.ts';
-import { agreementClauses, hazardWords } from '../mesh/plan/agreement.ts';
+import { hazardWords } from '../mesh/plan/agreement.ts';
 import { forcingWords, requireForcedAmong } from '../mesh/plan/forcing.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';
 import { isChange } from '../mesh/plan/plan.ts';
@@ -32,14 +29,15 @@ import { agreedWords, type PlanReport } from '../views/plan/plan-view.ts';
 import { printable } from '../views/printable.ts';
 import type { APPLY } from './apply-spec.ts';
 import type { CommandContext, CommandResult } from './command.ts';
+import { agreeToApply } from './file/agree-to-apply.ts';
 import { withFileClusters } from './file/file-clusters.ts';
 import { othersOf, withOthersOf } from './file/other-clusters.ts';
+import { withOutsideClusters } from './file/outside-clusters.ts';
 import { readMeshFiles } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
 import {
   type Agreement,
   confirmCuts,
-  confirmPlan,
   dryRunOf,
   PROOF,
   planResult,
@@ -48,10 +46,7 @@ import {
 } from './plan-result.ts';
 import { forcingAmong } from './targets/context-patterns.ts';
 import { namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
-import { namesakeContexts } from './targets/mesh-targets.ts';
 import { otherClustersOf } from './targets/other-clusters.ts';
-import { findPeerClusters, requireAnswers } from './targets/peer-clusters.ts';
-import { withClustersOf } from './targets/several-clusters.ts';
 import { STANDARD_INPUT } from './text-input.ts';
 
 type ApplyFlags = FlagsOf<typeof APPLY>;
@@ -80,7 +75,7 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
       prune: flags.prune,
     };
     const prepared = await prepareMesh(context, members, spec, options);
-    return withOutside(context, flags, prepared, members, async (outside, astray) => {
+    return withOutsideClusters(context, flags, prepared, members, async (outside, astray) => {
       const prune = flags.prune
         ? await preparePrune(context, prepared, outside, {
             waitMs: flags.waitDuration,
@@ -95,43 +90,6 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
       return carryOut(context, flags, options, { prepared, prune, members, astray, hazardsNow });
     });
   });
-}
-
-/**
- * Opens the clusters that have gone from the files, as far as contexts lead to them.
- * @param work gets also the names of those to which none leads: what has such a name may be another cluster
- */
-async function withOutside<T>(
-  context: CommandContext,
-  flags: ApplyFlags,
-  { extra: { strangers, leaving }, snapshots, spec }: PreparedMesh,
-  members: readonly FileMember[],
-  work: (outside: readonly Target[], astray: readonly string[]) => Promise<T>,
-): Promise<T> {
-  if (!flags.prune || strangers.length + leaving.length === 0) return work([], []);
-  const wanted = strangers.map(({ peer, knownBy }) => ({
-    name: peer,
-    knownBy: snapshots.filter((snapshot) => knownBy.includes(clusterNameOf(snapshot))),
-  }));
-  const found = await findPeerClusters(context, flags, wanted);
-  const names = wanted.map(({ name }) => name);
-  const forgetting = wanted
-    .filter(({ name }) => !found.known.has(name))
-    .map(({ name, knownBy }) =>
-      forget(
-        knownBy.map((snapshot) => snapshot.context),
-        [name],
-      ),
-    );
-  requireAnswers(names, found, `What is gone for good is forgotten by: ${forgetting.join(' && ')}`);
-  // Of those nobody knows anything any more.
-  const halfway = leaving.length > 0 ? halfLeft(leaving, spec, await othersOf(context, flags, members)()) : [];
-  const contexts = [...new Set([...found.known.values(), ...halfway.map((one) => one.context)])];
-  // The files' clusters may have kubeconfigs of their own, and in those names of their own.
-  const namesake = members.find(({ target }) => contexts.includes(target.client.context));
-  if (namesake) throw namesakeContexts(namesake.target.client.context, flags.kubeconfig);
-  const astray = names.filter((name) => !found.known.has(name));
-  return withClustersOf(context, flags, contexts, (outside) => work(outside, astray));
 }
 
 /** What a run is about. */
@@ -186,7 +144,7 @@ async function carryOut(
     hazardsNow,
   };
   const { flow, noted } = noting(context);
-  await agree(flow, report, agreement, prune, prepared);
+  await agreeToApply(flow, report, agreement, prune, prepared);
   const told = cutSentences(concernsOf(prepared).effects);
   const applied = await applyMesh(flow, prepared, prune, {
     ...options,
@@ -279,40 +237,6 @@ function againOf(
   ...more: string[]
 ): string | undefined {
   return filename.includes(STANDARD_INPUT) ? undefined : context.againWithout(without, ...more);
-}
-
-/** Before a peer is cut, or may be, before a cluster is opened to others, and before anything is taken away. */
-async function agree(
-  context: CommandContext,
-  report: PlanReport,
-  agreement: Agreement,
-  prune: PreparedPrune,
-  prepared: PreparedMesh,
-): Promise<void> {
-  const { hazards = [] } = report;
-  const { doubtful } = concernsOf(prepared);
-  const isPruned = pruneSteps(prepared, prune).some(isChange);
-  if (isPruned) {
-    const { parting, leaving } = prune;
-    const { apart, oneWay } = afterParting(parting?.parted ?? [], prepared.spec.dials);
-    const parted = apart.map(({ clusters }) => printable(clusters).join(' and '));
-    const halved = printable(oneWay).map(({ from, to }) => `${to}'s way to ${from}`);
-    const gone = printable(leaving.map(({ draft }) => draft.name));
-    const taken = [...new Set(prepared.extraServices.map(({ object }) => `${object.namespace}/${object.name}`))];
-    const clauses = [
-      ...(parted.length > 0 ? [`disconnects ${parted.join(', ')}`] : []),
-      ...(halved.length > 0 ? [`ends ${halved.join(', ')}`] : []),
-      ...(taken.length > 0 ? [`takes ${taken.join(', ')} out of the mesh`] : []),
-      ...(gone.length > 0 ? [`disables Cluster Mesh in ${gone.join(', ')}`] : []),
-    ];
-    // What is only written down of others, and says nothing any more, is nothing to ask about.
-    if (clauses.length === 0) return confirmCuts(context, report, { ...agreement, doubtful });
-    const besides = printable(agreementClauses({ hazards, doubtful }));
-    const although = besides.length > 0 ? `, although ${besides.join(', and ')}` : '';
-    const question = `Apply this, which ${clauses.join(' and ')}${although}?`;
-    return confirmPlan(context, report, { ...agreement, question });
-  }
-  return confirmCuts(context, report, { ...agreement, doubtful });
 }
 
 function resultOf(

@@ -1,31 +1,16 @@
 import pLimit from 'p-limit';
 import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { type RollbackResult, rollback } from '../../kube/rollback.ts';
-import { kubectlCommand } from '../../mesh/command-line.ts';
-import { MeshctlError, warningOf } from '../../mesh/errors.ts';
-import { describeRef, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { describeRef, keyOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import { hintAfterRollback, type TakenBack } from '../../mesh/plan/taken-back.ts';
-import { unreachableWords } from '../../mesh/status/mesh-status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { outlastInRollback, wasSilent } from './before-rollback.ts';
 import { nudgePods } from './nudge.ts';
+import { type ClusterRollback, judgeRolledBack, leftObjects, writtenWords } from './rolled-back.ts';
 import { warnOfMovedPodsAfter } from './where-pods-are.ts';
-
-/** What became of one cluster after a failure; data for `-o json`. */
-export interface ClusterRollback {
-  context: string;
-  /**
-   * `may-change`: as before, but a write that was never answered may still arrive. `left`: by the operator's wish
-   * (--no-rollback), because the next run goes on from there, or because others stand on it by now. `untouched`: nothing was
-   * written.
-   */
-  outcome: 'as-before' | 'may-change' | 'incomplete' | 'left' | 'untouched';
-  objects: { object: string; outcome: RollbackResult['outcome'] | 'left' | 'unanswered'; error?: string }[];
-  /** The command that mends what could not be put back. */
-  mend?: string;
-}
 
 export interface ClusterRollbackOptions {
   /** False leaves what stands (--no-rollback). Default true. */
@@ -148,102 +133,19 @@ async function rollBackCluster(
       task.update(`${context}: waiting for its API server, to roll back ${countOf(journal)}`);
     }),
   });
-  const objects = undone.map(({ ref, outcome, error }) => ({
-    object: describeRef(ref),
-    outcome,
-    ...(error ? { error: error.message } : {}),
-  }));
-  const named = (outcome: RollbackResult['outcome']): string =>
-    listOf(objects.filter((object) => object.outcome === outcome).map(({ object }) => object));
-  const failed = undone.find(({ outcome }) => outcome === 'failed');
-  const whole = undone.filter((one) => one.whole);
-  const isWhole = whole.length > 0 && undone.every((one) => one.whole || one.outcome === 'unchanged');
-  if (mounted && !failed && !isWhole) await nudgeAgain(flow, target);
-  const command = mend?.(context);
-  const late = named('may-arrive');
-  if (late) {
-    flow.progress.warn(
-      `context "${context}": the API server never confirmed ${late}: it is not there, but may still appear${command ? ` → if it does: ${command}` : ''}`,
-    );
+  const way = { command: mend?.(context), resumes: resumes?.(context) };
+  const { result, warnings, end, mending } = judgeRolledBack(context, undone, way);
+  const isFailed = undone.some(({ outcome }) => outcome === 'failed');
+  if (mounted && !isFailed && end.kind !== 'nothing-taken') await nudgeAgain(flow, target);
+  for (const warning of warnings) flow.progress.warn(warning);
+  if (end.kind === 'back') task.done(end.says);
+  else if (end.kind === 'not-back') task.fail(end.says);
+  else {
+    task.stop();
+    flow.progress.info(end.says);
   }
-  const theirs = named('left');
-  if (theirs) {
-    const isOne = objects.filter(({ outcome }) => outcome === 'left').length === 1;
-    const why = isOne
-      ? "stays: it was not there before, and its content is someone else's now"
-      : "stay: they were not there before, and their content is someone else's now";
-    flow.progress.warn(`context "${context}": ${theirs} ${why}`);
-  }
-  for (const { ref, error } of undone.filter(({ outcome }) => outcome === 'owners')) {
-    flow.progress.warn(`context "${context}": ${foreignFields(ref, error)} → ${lookAtOwners(context, ref)}`);
-  }
-  const overtaken = named('overtaken');
-  const areGone = undone.every(({ outcome, removed }) => outcome !== 'overtaken' || removed);
-  // What others have removed need not be taken back.
-  const afterwards = areGone && resumes?.(context) === false ? undefined : command;
-  if (overtaken && !failed) {
-    const way = afterwards ? ` → see what others do there, then: ${afterwards}` : '';
-    flow.progress.warn(
-      `context "${context}": others have ${areGone ? 'removed' : 'changed'} ${overtaken} meanwhile, so they are not restored${way}`,
-    );
-  }
-  const kept = undone.filter(({ outcome }) => outcome === 'kept');
-  // One reason for all of them.
-  for (const { error } of kept.slice(0, 1)) if (error) flow.progress.warn(warningOf(error));
-  const stays = [
-    ...(kept.length > 0 ? [`${named('kept')} ${kept.length === 1 ? 'stays' : 'stay'} as written`] : []),
-    ...(overtaken ? [`${overtaken} ${overtaken.includes(', ') ? 'are' : 'is'} as others have left it`] : []),
-  ];
-  if (stays.length > 0 && !failed) {
-    task.fail(`${context}: is not as before: ${stays.join('; ')}`);
-    const mended = kept.length > 0 ? command : afterwards;
-    return { context, outcome: 'incomplete', objects, ...(mended ? { mend: mended } : {}) };
-  }
-  if (!failed) {
-    const shared = named('shared');
-    const other = [theirs, shared].filter((names) => names !== '').join(', ');
-    const owners = named('owners');
-    const doubt = [
-      ...(other ? [`but for ${other}`] : []),
-      ...(owners ? [`but for who owns the fields of ${owners}`] : []),
-      ...(late ? ['as far as can be seen'] : []),
-    ];
-    if (isWhole) {
-      task.stop();
-      const names = listOf(whole.map(({ ref }) => describeRef(ref)));
-      flow.progress.info(
-        `${context}: nothing is taken back: ${names} ${names.includes(', ') ? 'stay' : 'stays'} there`,
-      );
-    } else task.done([`${context}: is as before`, ...doubt].join(', '));
-    return {
-      context,
-      outcome: theirs || owners ? 'incomplete' : late ? 'may-change' : shared ? 'left' : 'as-before',
-      objects,
-      ...(late && command ? { mend: command } : {}),
-    };
-  }
-  task.fail([`${context}: could not roll back ${named('failed')}`, ...stays].join('; '));
-  flow.progress.warn(
-    `${unreachableWords({ context, message: failed.error?.message ?? 'unknown' })}${command ? ` → once that is put right: ${command}` : ''}`,
-  );
-  return { context, outcome: 'incomplete', objects, ...(command ? { mend: command } : {}) };
-}
-
-/** What follows where an object is as before, and whose its fields are is not: an apply takes away only what is its own. */
-function foreignFields(ref: ObjectRef, error: MeshctlError | undefined): string {
-  return (
-    `${describeRef(ref)} is as before, but the fields restored in it are owned by this rollback now, not by who set them ` +
-    `(${error?.message ?? 'unknown'}): a later apply may leave there what it should remove`
-  );
-}
-
-function lookAtOwners(context: string, { kind, namespace, name }: ObjectRef): string {
-  const look = kubectlCommand({ context, namespace }, [
-    'edit',
-    `${kind.toLowerCase()}/${name}`,
-    '--show-managed-fields',
-  ]);
-  return `remove by hand what a later run leaves there; see who owns which field: ${look}`;
+  if (mending !== undefined) flow.progress.warn(mending);
+  return result;
 }
 
 /** Kubelets would keep what was put back from the pods for a minute. It is no failure if they do. */
@@ -266,7 +168,7 @@ function leaveCluster(
   const { cluster: context } = journal;
   const command = mend?.(context);
   const way = command ? ` → to ${resumes?.(context) ? 'continue' : 'undo them'}: ${command}` : '';
-  flow.progress.warn(`context "${context}": ${standing(journal)} (${why})${way}`);
+  flow.progress.warn(`context "${context}": ${writtenWords(journal)} (${why})${way}`);
   return { context, outcome: 'left', objects: leftObjects(journal), ...(command ? { mend: command } : {}) };
 }
 
@@ -286,31 +188,10 @@ export function tellWhatStands(
   const { cluster: context } = journal;
   const goesOn = resumes === true ? 'the next run of the same command continues from there' : resumes;
   const next = goesOn ? `; ${goesOn}` : '';
-  flow.progress.warn(`context "${context}": ${standing(journal)}${next}`);
+  flow.progress.warn(`context "${context}": ${writtenWords(journal)}${next}`);
   if (cause instanceof MeshctlError) {
     cause.details.rollback = [{ context, outcome: 'left', objects: leftObjects(journal) } satisfies ClusterRollback];
   }
-}
-
-/** In which state the objects are that were written to. */
-function standing({ entries }: Journal): string {
-  const named = (chosen: (entry: JournalEntry) => boolean): string[] => [
-    ...new Set(entries.filter(chosen).map(({ ref }) => describeRef(ref))),
-  ];
-  const written = named(({ certain, after }) => certain && after !== undefined);
-  const removed = named(({ certain, after }) => certain && after === undefined);
-  const unanswered = named(({ certain }) => !certain);
-  return [
-    ...(written.length > 0 ? [`${written.join(', ')} ${written.length === 1 ? 'stays' : 'stay'} as written`] : []),
-    ...(removed.length > 0 ? [`${removed.join(', ')} ${removed.length === 1 ? 'is' : 'are'} gone`] : []),
-    ...(unanswered.length > 0
-      ? [`${unanswered.join(', ')}: no answer came: it may have been written, or may still be`]
-      : []),
-  ].join('; ');
-}
-
-function leftObjects({ entries }: Journal): ClusterRollback['objects'] {
-  return entries.map(({ ref, certain }) => ({ object: describeRef(ref), outcome: certain ? 'left' : 'unanswered' }));
 }
 
 /** Adds the clusters to which nothing was written, where others were not that lucky. */
@@ -319,15 +200,11 @@ function tellUntouched(flow: Flow, targets: readonly Target[], results: ClusterR
   const touched = new Set(results.map(({ context }) => context));
   const untouched = targets.map(({ client }) => client.context).filter((context) => !touched.has(context));
   if (untouched.length === 0) return;
-  flow.progress.info(`${listOf(untouched)}: nothing was written there`);
+  flow.progress.info(`${untouched.join(', ')}: nothing was written there`);
   results.push(...untouched.map((context): ClusterRollback => ({ context, outcome: 'untouched', objects: [] })));
 }
 
 function countOf({ entries }: Journal): string {
   const count = new Set(entries.map(({ ref }) => describeRef(ref))).size;
   return count === 1 ? 'one object' : `${count} objects`;
-}
-
-function listOf(names: readonly string[]): string {
-  return [...new Set(names)].join(', ');
 }

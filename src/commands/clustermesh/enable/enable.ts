@@ -1,4 +1,4 @@
-import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-enable.ts';
+import type { EnableOptions } from '../../../flows/enable/draft-enable.ts';
 import {
   concernsOthers,
   draftEnableCluster,
@@ -8,26 +8,24 @@ import {
   givenAuthorities,
   requireStartable,
 } from '../../../flows/enable/enable.ts';
-import { afterSource, lackOfSource } from '../../../flows/enable/given-authority.ts';
-import type { Target } from '../../../flows/flow.ts';
+import { afterSource } from '../../../flows/enable/given-authority.ts';
 import { noting } from '../../../flows/noting.ts';
 import { sayOthers } from '../../../flows/parallel.ts';
 import { requireNoRotation } from '../../../flows/rotation/rotation-hold.ts';
-import { allInFull, firstFailure, isInaccessible, whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
+import { allInFull, firstFailure, isInaccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { contextList } from '../../../mesh/command-line.ts';
-import { exitOf, exitOfAll, MeshctlError } from '../../../mesh/errors.ts';
+import { exitOf, exitOfAll } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
-import type { Hazard } from '../../../mesh/plan/agreement.ts';
 import { cutEffects } from '../../../mesh/plan/peer-effects.ts';
 import { type EnableFailure, enableText, failureData } from '../../../views/enable/enable-view.ts';
 import { agreedWords, type PlanReport } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import { type Agreement, confirmCuts, confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
-import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
+import { namingContexts } from '../../targets/contexts-of-clusters.ts';
 import { withOtherClusters } from '../../targets/other-clusters.ts';
 import { withWritableClusters } from '../../targets/several-clusters.ts';
 import { withWayOn } from '../../way-on.ts';
@@ -42,13 +40,15 @@ import {
   runViaHelm,
   unforcedWarnings,
 } from './enable-via-helm.ts';
+import {
+  hazardsOfEnables,
+  inEachCluster,
+  type PlannedEnable,
+  reportOfEnables,
+  withContextsNamedIn,
+  withSource,
+} from './planned-enables.ts';
 import { valuesOfRun } from './values-of-run.ts';
-
-/** A cluster with its plan. */
-interface Planned {
-  target: Target;
-  draft: EnableDraft;
-}
 
 /** `meshctl clustermesh enable`: all named clusters in parallel; what fails in one does not keep the others from it. */
 export async function run(context: CommandContext, flags: EnableFlags): Promise<CommandResult> {
@@ -71,7 +71,7 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
     const viaHelm = canHelm({ ...options, givenAuthority });
     const complete = { ...options, naming, viaHelm, forcing, again, withoutReplacing, givenAuthority };
     if (flags.viaHelm) checkHelmOptions(complete, flags);
-    const { done: first, failures: refusals } = await eachCluster(targets, isOnly, async (target) => ({
+    const { done: first, failures: refusals } = await inEachCluster(targets, isOnly, async (target) => ({
       target,
       draft: await draftEnableCluster(context, target, complete),
     }));
@@ -80,13 +80,13 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
       ...silent.map((one) => ({ ...one, isUnread: true })),
       ...unplanned.map((one) => ({ ...one, isUnread: isInaccessible(one.error) })),
     ];
-    const finish = (planned: readonly Planned[], final: EnableOptions, refused: readonly EnableFailure[] = []) =>
+    const finish = (planned: readonly PlannedEnable[], final: EnableOptions, refused: readonly EnableFailure[] = []) =>
       carryOut(context, flags, final, { planned, failures: [...unread, ...refused] });
     if (!first.some(({ draft }) => concernsOthers(draft))) return finish(first, complete);
     const own = first.map(({ draft }) => draft.snapshot);
     return withOtherClusters(context, flags, targets, async (read) => {
       const final = { ...complete, others: [...own, ...read.map(({ snapshot }) => snapshot)] };
-      const { done: planned, failures: refused } = await eachCluster(first, isOnly, async ({ target, draft }) => ({
+      const { done: planned, failures: refused } = await inEachCluster(first, isOnly, async ({ target, draft }) => ({
         target,
         draft: await draftWithOthers(context, draft, final),
       }));
@@ -99,12 +99,12 @@ async function carryOut(
   context: CommandContext,
   flags: EnableFlags,
   options: EnableOptions,
-  found: { planned: readonly Planned[]; failures: readonly EnableFailure[] },
+  found: { planned: readonly PlannedEnable[]; failures: readonly EnableFailure[] },
 ): Promise<CommandResult> {
   const { done, failures } = withSource(options, { done: found.planned, failures: found.failures });
   const planned = await withContextsNamedIn(context, flags, { planned: done, failures });
   const dryRun = dryRunOf(flags);
-  const report = reportOf(planned);
+  const report = reportOfEnables(planned);
   const { again, viaHelm } = options;
   const byHelm = again && viaHelm ? (name: string) => again(name, '--via-helm') : undefined;
   const warnings = [
@@ -119,7 +119,7 @@ async function carryOut(
   for (const warning of alikeWarnings(warnings)) context.progress.warn(warning);
   const { flow, noted } = noting(context);
   const startable = async (isOnly: boolean) => {
-    const judged = await eachCluster(planned, isOnly, async (one) => {
+    const judged = await inEachCluster(planned, isOnly, async (one) => {
       await requireStartable(context, one.target, one.draft, options);
       await requireNoRotation(context, [one.target], one.draft.plan.steps, {
         onUnseen: (words) => flow.progress.warn(words),
@@ -139,24 +139,24 @@ async function carryOut(
     ? { done: planned, failures: [] }
     : await startable(planned.length + failures.length === 1);
   if (!dryRun) {
-    const agreementOn = (of: readonly Planned[]): Agreement => ({
+    const agreementOn = (of: readonly PlannedEnable[]): Agreement => ({
       yes: flags.yes,
       // Of the others each has been looked at, and those that are held are left out.
       targets: flags.viaHelm ? of.map(({ target }) => target) : [],
       planned: of.map(({ target, draft }) => ({ target, snapshot: draft.snapshot })),
-      hazardsNow: () => hazardsOf(context, of, options),
+      hazardsNow: () => hazardsOfEnables(context, of, options),
       shown: flags.viaHelm
         ? helmPlanText(of, options, helmOptionsOf(context, flags, options), context.theme)
         : undefined,
     });
     const replacing = ready.filter(({ draft }) => draft.authority.replaces);
-    const replaced = reportOf(replacing);
+    const replaced = reportOfEnables(replacing);
     await confirmPlan(context, replaced, { ...agreementOn(replacing), question: replacementQuestion(replaced) });
     const asked = ready.filter(({ draft }) => !draft.authority.replaces);
     const doubtful = asked.some(({ draft }) => draft.doubts.length > 0);
     // Helm writes its files also where nothing of the plan would be written.
     // Of clusters that are enabled, what is agreed to is in the document by all of them together.
-    await confirmCuts(flags.viaHelm ? flow : context, reportOf(asked), {
+    await confirmCuts(flags.viaHelm ? flow : context, reportOfEnables(asked), {
       ...agreementOn(asked),
       doubtful,
       besides: flags.viaHelm,
@@ -167,78 +167,6 @@ async function carryOut(
       ? runViaHelm(flow, flags, options, { planned: ready, warnings, noted }, dryRun)
       : enableAll(flow, options, ready, { earlier: [...failures, ...refused], warnings, noted }),
   );
-}
-
-/** Without the clusters that were to share a new CA, where the one that it is made for is not among them: they fail as well. */
-function withSource(
-  { givenAuthority }: EnableOptions,
-  found: { done: readonly Planned[]; failures: readonly EnableFailure[] },
-): typeof found {
-  const source = givenAuthority?.madeFor;
-  const contexts = found.done.map(contextOf);
-  if (source === undefined || contexts.includes(source)) return found;
-  const failed = contexts.map((context) => ({ context, error: lackOfSource(context, source) }));
-  return { done: [], failures: [...found.failures, ...failed] };
-}
-
-/** Plans that name the contexts of peers that the run has not read. */
-async function withContextsNamedIn(
-  context: CommandContext,
-  flags: EnableFlags,
-  { planned, failures }: { planned: readonly Planned[]; failures: readonly EnableFailure[] },
-): Promise<Planned[]> {
-  return Promise.all(
-    planned.map(async ({ target, draft }) => ({
-      target,
-      draft: {
-        ...draft,
-        warnings: await namingContexts(context, flags, draft.warnings),
-        effects: await withMendsNamed(context, flags, draft.effects, failures),
-      },
-    })),
-  );
-}
-
-/** Does the work for all of them in parallel. @param isOnly there is no other cluster: its error is the command's */
-async function eachCluster<T extends { client: Target['client'] } | Planned, R>(
-  clusters: readonly T[],
-  isOnly: boolean,
-  work: (cluster: T) => Promise<R>,
-): Promise<{ done: R[]; failures: EnableFailure[] }> {
-  const settled = await Promise.allSettled(clusters.map(work));
-  const failures: EnableFailure[] = [];
-  const done: R[] = [];
-  settled.forEach((result, index) => {
-    const cluster = clusters[index];
-    if (result.status === 'fulfilled') done.push(result.value);
-    else if (cluster === undefined || isOnly || !(result.reason instanceof MeshctlError)) throw result.reason;
-    else failures.push({ context: contextOf(cluster), error: result.reason });
-  });
-  return { done, failures };
-}
-
-function contextOf(cluster: { client: Target['client'] } | Planned): string {
-  return 'client' in cluster ? cluster.client.context : cluster.target.client.context;
-}
-
-function reportOf(planned: readonly Planned[]): PlanReport {
-  return {
-    steps: planned.flatMap(({ draft }) => draft.plan.steps),
-    effects: planned.flatMap(({ draft }) => draft.effects),
-    hazards: planned.flatMap(({ draft }) => draft.hazards),
-    notes: Object.fromEntries(planned.map(({ target, draft }) => [target.client.context, draft.notes])),
-  };
-}
-
-/** What enable does beside ending connections, by what is there now; what cannot be read any more fails in its own turn. */
-async function hazardsOf(
-  context: CommandContext,
-  planned: readonly Planned[],
-  options: EnableOptions,
-): Promise<readonly Hazard[]> {
-  const targets = planned.map(({ target }) => target);
-  const { done } = await whereItSucceeds(context, targets, (target) => draftEnableCluster(context, target, options));
-  return done.flatMap(({ hazards }) => hazards);
 }
 
 function replacementQuestion({ steps, effects = [] }: PlanReport): string {
@@ -257,7 +185,7 @@ async function dryRunResult(
     failures: unread,
     refused,
   }: {
-    planned: readonly Planned[];
+    planned: readonly PlannedEnable[];
     report: PlanReport;
     failures: readonly EnableFailure[];
     /** Clusters of the plan in which a run would begin nothing. */
@@ -292,7 +220,7 @@ async function dryRunResult(
 async function enableAll(
   context: CommandContext,
   options: EnableOptions,
-  planned: readonly Planned[],
+  planned: readonly PlannedEnable[],
   {
     earlier,
     warnings,
@@ -300,7 +228,7 @@ async function enableAll(
   }: { earlier: readonly EnableFailure[]; warnings: readonly string[]; noted: () => readonly string[] },
 ): Promise<CommandResult> {
   const inTurn = afterSource(context, options.givenAuthority);
-  const { done, failures: later } = await eachCluster(
+  const { done, failures: later } = await inEachCluster(
     planned,
     planned.length + earlier.length === 1,
     ({ target, draft }): Promise<EnableOutcome> =>
@@ -326,7 +254,7 @@ async function enableAll(
       warnings: printable([
         ...new Set([
           ...warnings,
-          ...agreedWords(reportOf(planned)),
+          ...agreedWords(reportOfEnables(planned)),
           ...done.flatMap((outcome) => outcome.warnings),
           ...noted(),
         ]),
