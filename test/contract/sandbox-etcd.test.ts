@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readKey } from '../../src/etcd/read.ts';
+import { EtcdReadError } from '../../src/etcd/read-error.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import {
@@ -12,7 +14,7 @@ import {
   type SessionOptions,
 } from '../../src/sandbox/cilium/etcd-session.ts';
 import { type EtcdStandIn, startEtcd } from '../../src/sandbox/cilium/etcd-stand-in.ts';
-import { dialInProcess, isInProcess } from '../support/in-process-etcd.ts';
+import { dialInProcess, isInProcess, noteForwarded } from '../support/in-process-etcd.ts';
 
 /** The same as test/unit/etcd-real.test.ts finds of a real etcd. */
 const USER = 'remote-mesh-1';
@@ -227,6 +229,33 @@ describe('both ways', () => {
       // The second at which it was asked.
       return `${error.stage} ${error.message.replace(/current time \S+/, 'current time')}`;
     }
+  }
+
+  /** What a handshake says to meshctl: the files are found wanting before, and users after it. */
+  const OF_TLS = ['tls', 'client-auth'];
+
+  it.each(CASES.filter(([, of]) => of !== 'a client without TLS'))('%s, for meshctl: %s', async (stage, _of, given) => {
+    const { etcd: own, options } = await given();
+    const etcd = own ?? (await start());
+    const files = options?.files ?? (await clientFiles());
+    const found = new Set<string>();
+    for (const way of Object.keys(WAYS) as Way[]) {
+      const socket = await WAYS[way](await etcd.listening);
+      if (!socket) throw new Error('nothing listens');
+      if (isInProcess(socket)) noteForwarded(socket, Promise.resolve(socket));
+      const read = { ...files, socket, serverName: options?.host ?? '127.0.0.1', key: KEY, timeoutMs: 60_000 };
+      found.add(await readKey(read).then((value) => `ok ${value}`, reasonOf));
+      if (isInProcess(socket) && stage !== 'config')
+        expect(!socket.pending, 'whether it was TLS').toBe(OF_TLS.includes(stage));
+    }
+    etcd.close();
+    expect(found.size, [...found].join('\n')).toBe(1);
+    expect([...found][0]?.startsWith('ok')).toBe(stage === 'ok');
+  });
+
+  function reasonOf(error: unknown): string {
+    if (!(error instanceof EtcdReadError)) throw error;
+    return `${error.reason} ${error.message}`;
   }
 
   const brokenPem = () => '-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n';

@@ -245,7 +245,7 @@ const GOING_AWAY = Symbol('the other end is gone');
 class WebSocketEnd extends EventEmitter {
   readonly OPEN = OPEN;
   readyState = OPEN;
-  private other: WebSocketEnd | undefined;
+  other: WebSocketEnd | undefined;
   private readonly inbox: (Buffer | typeof GOING_AWAY)[] = [];
   private isPaused = false;
   private isDue = false;
@@ -311,6 +311,11 @@ class WebSocketEnd extends EventEmitter {
       }
     }
   }
+}
+
+/** The client's end of a WebSocket of this process, by the server's; undefined for one that goes over a network. */
+export function otherEndOf(end: WebSocket): object | undefined {
+  return (end as Partial<Pick<WebSocketEnd, 'other'>>).other;
 }
 
 /** Asks for a WebSocket, as `upgrade` of src/kube/http. */

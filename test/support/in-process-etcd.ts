@@ -1,15 +1,27 @@
 /**
- * Connections of the sandbox's agents, KVStoreMeshes and apiservers to the sandbox's own etcds, without TLS and HTTP/2 between: these
- * cost a third of all processor time of the tests. Both sides verify each other's certificates all the same, by the functions that
- * do so over TLS (test/contract/in-process-etcd.test.ts compares). What is not a stand-in comes over TLS here too.
+ * Connections to the sandbox's own etcds without TLS and HTTP/2 between, which cost a third of all processor time of the tests. Both sides
+ * verify each other's certificates all the same (test/contract/sandbox-etcd.test.ts compares). Agents, KVStoreMeshes and apiservers of the
+ * sandbox say what fails by the functions that do so over TLS. meshctl itself comes over TLS wherever anything would fail, so that what
+ * it says is said of a real handshake; so does what is not of this process.
  */
-import { X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
+import type { call } from '../../src/etcd/grpc-call.ts';
+import type { EtcdRead } from '../../src/etcd/handshake.ts';
+import {
+  decodeRangeRequest,
+  encodeRangeResponse,
+  encodeUserListResponse,
+  RANGE_PATH,
+  USER_LIST_PATH,
+} from '../../src/etcd/wire.ts';
 import { certificateBlocks } from '../../src/mesh/certificates/pem.ts';
+import { remembered } from '../../src/mesh/remembered.ts';
 import { parseCertificates, verifyCertificate } from '../../src/sandbox/cilium/certificate-verification.ts';
 import { etcdIdAt } from '../../src/sandbox/cilium/etcd-id.ts';
-import { prefixEnd } from '../../src/sandbox/cilium/etcd-permissions.ts';
+import { prefixEnd, rangeEndOf } from '../../src/sandbox/cilium/etcd-permissions.ts';
 import {
   ConnectionFailure,
   type EtcdSession,
@@ -18,10 +30,12 @@ import {
   secureContext,
 } from '../../src/sandbox/cilium/etcd-session.ts';
 import type { EtcdOptions, EtcdStandIn, startEtcd } from '../../src/sandbox/cilium/etcd-stand-in.ts';
-import { ANYWHERE, createEtcdState, type EtcdState } from '../../src/sandbox/cilium/etcd-state.ts';
+import { ANYWHERE, createEtcdState, type EtcdClient, type EtcdState } from '../../src/sandbox/cilium/etcd-state.ts';
 
 interface InProcessEtcd {
   state: EtcdState;
+  /** Its CAs, PEM, and its time. */
+  options: Pick<EtcdOptions, 'ca' | 'now'>;
   /** What it shows at the next handshake, PEM. */
   certificate: string;
   /** Ends one session each. */
@@ -29,15 +43,21 @@ interface InProcessEtcd {
 }
 
 /** By port. Files of one worker share modules, and a module that was loaded for an earlier file asks here too. */
-const shared = globalThis as { meshctlTestEtcds?: Map<number, InProcessEtcd> };
+const shared = globalThis as {
+  meshctlTestEtcds?: Map<number, InProcessEtcd>;
+  meshctlTestForwarded?: WeakMap<object, Promise<Duplex>>;
+};
 shared.meshctlTestEtcds ??= new Map();
+shared.meshctlTestForwarded ??= new WeakMap();
 const etcds = shared.meshctlTestEtcds;
+/** Where connections lead that a kubelet forwards, by what meshctl has of them: a WebSocket, and then the stream over that. */
+const forwarded = shared.meshctlTestForwarded;
 
 /** Starts an etcd that can be asked both ways. */
 export function startInProcess(start: typeof startEtcd, options: EtcdOptions): EtcdStandIn {
   const state = createEtcdState(options);
   const etcd = start(options, state);
-  const own: InProcessEtcd = { state, certificate: options.certificate, sessions: new Set() };
+  const own: InProcessEtcd = { state, options, certificate: options.certificate, sessions: new Set() };
   let port: number | undefined;
   let isClosed = false;
   return {
@@ -65,16 +85,23 @@ const IN_PROCESS = Symbol.for('meshctl test: connection to an etcd of this proce
 
 let lastPort = 1_000_000;
 
-/** Connects only when somebody writes to it, or reads: a session in this process does neither. */
+/** Connects only when somebody writes to it, as who speaks TLS does first: a session in this process does not. */
 class IdleSocket extends Duplex {
   readonly [IN_PROCESS] = true;
   readonly localPort = ++lastPort;
   readonly remotePort: number;
   private real: Socket | undefined;
 
-  constructor(port: number) {
+  constructor(port: number, { sessions }: InProcessEtcd) {
     super();
     this.remotePort = port;
+    const end = () => this.destroy();
+    sessions.add(end);
+    this.once('close', () => sessions.delete(end));
+  }
+
+  get pending(): boolean {
+    return this.real === undefined;
   }
 
   private open(): Socket {
@@ -89,7 +116,7 @@ class IdleSocket extends Duplex {
   }
 
   override _read(): void {
-    this.open().resume();
+    this.real?.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -110,7 +137,8 @@ class IdleSocket extends Duplex {
 /** A connection to an etcd of this process; undefined where another one listens at a port, or none. */
 export async function dialInProcess(port: number): Promise<Socket | undefined> {
   await turn();
-  return etcds.has(port) ? (new IdleSocket(port) as unknown as Socket) : undefined;
+  const etcd = etcds.get(port);
+  return etcd && (new IdleSocket(port, etcd) as unknown as Socket);
 }
 
 export function isInProcess(socket: Socket): boolean {
@@ -187,6 +215,102 @@ async function shakeHands(socket: Socket, options: SessionOptions): Promise<Etcd
     closed,
     close: end,
   };
+}
+
+export function noteForwarded(end: object, connection: Promise<Duplex> | undefined): void {
+  if (connection) forwarded.set(end, connection);
+}
+
+export function forwardedTo(end: object): Promise<Duplex> | undefined {
+  return forwarded.get(end);
+}
+
+/** What `shakeHands` of src/etcd gives, as far as it is asked for more than a call. */
+class InProcessTls {
+  readonly [IN_PROCESS] = true;
+  readonly etcd: InProcessEtcd;
+  readonly client: EtcdClient;
+  readonly clusterId: string;
+
+  constructor(etcd: InProcessEtcd, client: EtcdClient, clusterId: string) {
+    this.etcd = etcd;
+    this.client = client;
+    this.clusterId = clusterId;
+  }
+
+  getPeerCertificate(): PeerCertificate {
+    return leafOf(this.etcd.certificate).toLegacyObject() as PeerCertificate;
+  }
+}
+
+/** As `shakeHands` of src/etcd, where both sides take each other; undefined where TLS is to say what is wrong, or leads elsewhere. */
+export async function shakeHandsInProcess(read: EtcdRead): Promise<TLSSocket | undefined> {
+  const connection = (await forwardedTo(read.socket)?.catch(() => undefined)) as Socket | undefined;
+  if (!connection || !isInProcess(connection) || connection.destroyed) return undefined;
+  await turn();
+  const { remotePort = 0, localPort } = connection;
+  const etcd = etcds.get(remotePort);
+  if (!etcd || read.socket.destroyed || !doAccept(etcd, read)) return undefined;
+  const client = etcd.state.admit(leafOf(read.certificate), localPort);
+  return client && (new InProcessTls(etcd, client, etcdIdAt(remotePort)) as unknown as TLSSocket);
+}
+
+/** Whether each side takes the other's certificate. meshctl goes by this machine's clock first, and OpenSSL says what of it fails. */
+function doAccept({ certificate, options }: InProcessEtcd, read: EtcdRead): boolean {
+  try {
+    const ofServer = { roots: parseCertificates(read.ca), now: new Date(), host: read.serverName };
+    const ofClient = { roots: parseCertificates(options.ca), now: options.now() };
+    return (
+      isPair(read) &&
+      verifyCertificate(leafOf(certificate), { ...ofServer, usage: 'server' }) === undefined &&
+      verifyCertificate(leafOf(read.certificate), { ...ofClient, usage: 'client' }) === undefined
+    );
+  } catch {
+    return false;
+  }
+}
+
+const isPair = remembered(
+  ({ certificate, privateKey }: EtcdRead) => leafOf(certificate).checkPrivateKey(createPrivateKey(privateKey)),
+  20,
+  ({ certificate, privateKey }) =>
+    createHash('sha256')
+      .update(JSON.stringify([certificate, privateKey]))
+      .digest('base64'),
+);
+
+const [OK, PERMISSION_DENIED] = [0, 7];
+
+/** As `call` of src/etcd, over what `shakeHandsInProcess` gave; undefined for what comes over TLS. */
+export function callInProcess(secured: TLSSocket, ...[, { path, message }]: TailOf<typeof call>) {
+  return IN_PROCESS in secured ? answerOf(secured as unknown as InProcessTls, path, message) : undefined;
+}
+
+type TailOf<F extends (...args: never[]) => unknown> = Parameters<F> extends [unknown, ...infer Tail] ? Tail : never;
+
+async function answerOf(
+  { etcd: { state }, client, clusterId }: InProcessTls,
+  path: string,
+  message: Uint8Array,
+): ReturnType<typeof call> {
+  await turn();
+  const answer = messageOf();
+  await turn();
+  return answer
+    ? { status: OK, message: '', messages: [answer] }
+    : { status: PERMISSION_DENIED, message: REFUSED, messages: [] };
+
+  function messageOf(): Uint8Array | undefined {
+    if (path === USER_LIST_PATH) {
+      const names = state.userNames(client);
+      return names && encodeUserListResponse(names);
+    }
+    if (path !== RANGE_PATH) throw new Error(`it is asked for ${path}`);
+    const { key, rangeEnd } = decodeRangeRequest(message);
+    const found = state.range(client, Buffer.from(key).toString(), rangeEndOf(rangeEnd));
+    const kvs = found?.map(([name, value]) => ({ key: Buffer.from(name), value: Buffer.from(value) }));
+    return kvs && encodeRangeResponse({ kvs, clusterId });
+  }
 }
 
 function leafOf(pem: string): X509Certificate {
