@@ -2,8 +2,11 @@ import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
+import { distinguishedName } from '../../src/pki/certificate.ts';
+import { OID } from '../../src/pki/certificate-der.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import { alertFor, parseCertificates, verifyCertificate } from '../../src/sandbox/cilium/certificate-verification.ts';
+import { authorityWith, KEY_PAIRS } from '../support/authorities.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const HOUR_MS = 60 * 60 * 1000;
@@ -90,5 +93,17 @@ describe('a server certificate', () => {
     const failure = verifyCertificate(certificate, { ...trusting(ca), usage: 'client' });
     expect(failure).toBe('x509: certificate specifies an incompatible key usage');
     expect(alertFor(failure ?? '')).toBe('remote error: tls: bad certificate');
+  });
+
+  // Go's checkChainForKeyUsage goes as far as the root.
+  it.each([
+    ['no extended key usage', undefined, undefined],
+    ['that one', [OID.serverAuth], undefined],
+    ['another one', [OID.clientAuth], 'x509: certificate specifies an incompatible key usage'],
+  ])('is what its CA may sign: one with %s', async (_what, uses, failure) => {
+    const issuer = authorityWith(distinguishedName('Corporate CA'), KEY_PAIRS['P-256'](), { ...(uses && { uses }) });
+    const issued = await issueCertificate(issuer, SERVER, { now: NOW, validityMs: HOUR_MS });
+    const leaf = new X509Certificate(issued.certificate);
+    expect(verifyCertificate(leaf, { ...trusting(issuer), host: '127.0.0.1' })).toBe(failure);
   });
 });

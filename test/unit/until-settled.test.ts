@@ -55,6 +55,23 @@ describe('what is looked at until it is settled', () => {
   });
 });
 
+it('what takes minutes is looked at ever less often, and seen at most a tenth later than it comes', async () => {
+  const clock = woundClock();
+  const flow = { signal: new AbortController().signal, clock } as unknown as Parameters<typeof untilSettled>[0];
+  const at: number[] = [];
+  const waiting = untilSettled(flow, { deadline: 300_000, intervalMs: 250 }, async (last) => {
+    at.push(clock.ms());
+    return last ? 'over' : undefined;
+  });
+  expect(await waiting).toBe('over');
+  const pauses = at.slice(1).map((ms, index) => ms - (at[index] ?? 0));
+  expect(pauses.slice(0, 8)).toEqual(Array(8).fill(250));
+  expect(pauses.filter((ms, index) => ms > Math.max(250, Math.min(2_000, (at[index] ?? 0) / 10)) + 1)).toEqual([]);
+  expect(pauses.at(-1)).toBe(2_000);
+  expect(at.length).toBeLessThan(180);
+  expect(at.at(-1)).toBeGreaterThanOrEqual(298_000);
+});
+
 describe('clusters that are looked at in turns', () => {
   it('each have their time, which does not go by while they wait for their turn', async () => {
     const clock = woundClock();

@@ -8,6 +8,7 @@ import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX } from '../../mesh/objects/na
 import { isPodReady, livingPods } from '../../mesh/objects/pods.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import type { Flow, Target } from '../flow.ts';
+import { pauseAfter } from '../look-pause.ts';
 import { type ClientCertificate, openEtcd } from './open-etcd.ts';
 
 /** What an etcd is asked, and with which credential. */
@@ -93,6 +94,7 @@ export function createAsker(flow: Pick<Flow, 'signal' | 'clock'>, server: Target
 export interface Looking {
   /** On the flow's clock; it moves by as long as turns are waited for. */
   deadline: number;
+  /** Between the first looks. Later ones are further apart: see {@link pauseAfter}. */
   intervalMs: number;
   /**
    * Lets a look in when it is its turn, where many clusters are looked at; between its looks a cluster takes no place. What it waits for
@@ -106,7 +108,7 @@ export interface Looking {
  * soon, and then ever less often.
  */
 export function isTimeToDoubt(looks: number): boolean {
-  return looks > 1 && Number.isInteger(Math.log2(looks));
+  return looks > 1 && (Number.isInteger(Math.log2(looks)) || looks % 16 === 0);
 }
 
 /**
@@ -120,12 +122,16 @@ export async function untilSettled<T>(
   look: (last: boolean, deadline: number) => Promise<T | undefined>,
 ): Promise<T> {
   let deadline = end;
+  const begunMs = flow.clock.ms();
   for (;;) {
     let last = false;
+    let pauseMs = intervalMs;
     const queuedMs = flow.clock.ms();
     const turn = () => {
       deadline += flow.clock.ms() - queuedMs;
-      last = flow.clock.ms() + intervalMs >= deadline;
+      const waitedMs = flow.clock.ms() - begunMs - (deadline - end);
+      pauseMs = pauseAfter(waitedMs, intervalMs);
+      last = flow.clock.ms() + pauseMs >= deadline;
       return withoutPatience(() => look(last, deadline));
     };
     const settled = await limit(turn).catch((error: unknown) => {
@@ -134,6 +140,6 @@ export async function untilSettled<T>(
     });
     if (settled !== undefined) return settled;
     if (last) throw new MeshctlError('Bug', 'the last attempt gave no result');
-    await flow.clock.sleep(intervalMs, flow.signal);
+    await flow.clock.sleep(pauseMs, flow.signal);
   }
 }

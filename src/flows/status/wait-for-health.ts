@@ -6,6 +6,7 @@ import { ruleAgainstAsking } from '../../mesh/status/reason-words.ts';
 import { isUnwell, type StatusReport } from '../../mesh/status/status.ts';
 import type { KnownAround } from '../../mesh/status/whom-to-join.ts';
 import type { Flow, Target } from '../flow.ts';
+import { pauseAfter } from '../look-pause.ts';
 import {
   asking,
   explainLook,
@@ -29,7 +30,7 @@ export interface HealthWaitOptions extends StatusOptions {
   /** Hears of each look as it was seen, without why: who is interrupted has nothing else. */
   onLook?: ((look: Look) => void) | undefined;
 }
-/** How long between two looks while something is waited for. */
+/** How long between the first looks. */
 const LOOK_INTERVAL_MS = 500;
 /**
  * A connect that is under way writes one Secret after the other; what stays broken for longer, or on nobody's record, is not mended
@@ -94,10 +95,11 @@ async function looksForHealth(
         isExplained = true;
         tellOnce(lastingIn(await explainLook(flow, targets, poll, { task, known })));
       }
+      const pauseMs = pauseAfter(flow.clock.ms() - begunAt, LOOK_INTERVAL_MS);
       const isStill = isStuck(seen) || forlorn.length > 0;
       stuckSince = isStill ? (stuckSince ?? flow.clock.ms()) : undefined;
       const isVain = stuckSince !== undefined && flow.clock.ms() - stuckSince > STUCK_AFTER_MS;
-      if (isVain || refusals.areFinal(seen) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
+      if (isVain || refusals.areFinal(seen) || flow.clock.ms() + pauseMs > deadline) {
         // Of one single cluster that does not answer in the end, the error goes on its way.
         if (targets.length === 1 && seen.unreachable.length > 0) return await lookAtClusters(flow, targets, options);
         const isSure = isQuiet || !seen.reports.some(({ faults }) => faults.some(mayBeOfAnother));
@@ -105,7 +107,7 @@ async function looksForHealth(
         return await explainLook(flow, targets, last, { task, known });
       }
       task.update(waitingFor(seen, flow.clock.ms() - begunAt));
-      await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
+      await flow.clock.sleep(pauseMs, flow.signal);
     }
   } finally {
     task.stop();

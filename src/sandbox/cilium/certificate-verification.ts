@@ -83,10 +83,9 @@ function untrusted(leaf: X509Certificate, { roots, now, usage }: VerifyOptions):
   }
   const expired = expiry(issuer, now);
   if (expired) return expired;
-  if (!readCertificate(leaf.toString()).usages.includes(usage)) {
-    return 'x509: certificate specifies an incompatible key usage';
-  }
-  return undefined;
+  // Of the whole chain, its root included (crypto/x509, checkChainForKeyUsage).
+  const isForIt = (certificate: X509Certificate) => readCertificate(certificate.toString()).usages.includes(usage);
+  return [leaf, issuer].every(isForIt) ? undefined : 'x509: certificate specifies an incompatible key usage';
 }
 
 function seconds(date: Date): string {
