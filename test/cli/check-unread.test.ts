@@ -3,6 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import type { SandboxOptions } from '../../src/sandbox/options.ts';
 import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { connect, enable, type Meshctl } from '../support/e2e-cli.ts';
@@ -14,9 +16,13 @@ import { startTcpServer } from '../support/tcp-server.ts';
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
 const ALL = ['mesh-1', 'mesh-2', 'mesh-3'];
+let fault: SandboxOptions['intercept'];
 
 beforeAll(async () => {
-  ({ sandbox, meshctl } = await startConnectedMesh({ clusters: [{ nodes: 12 }, { nodes: 1 }, { nodes: 1 }] }));
+  ({ sandbox, meshctl } = await startConnectedMesh({
+    clusters: [{ nodes: 12 }, { nodes: 1 }, { nodes: 1 }],
+    intercept: async (context, request) => fault?.(context, request),
+  }));
   await meshctl.ok(enable('mesh-3'));
   await meshctl.ok(connect('mesh-1', 'mesh-3'));
   await untilHealthy(sandbox, ALL);
@@ -138,6 +144,39 @@ describe('a peer to which no context leads', () => {
       mark();
     }
   });
+});
+
+describe('an etcd that cannot be asked', () => {
+  const HANGS_ON_IT = ['identity-running', 'peer-identity', 'tls-users-made'];
+
+  it.each<[string, () => 'drop' | undefined]>([
+    ['may not be', () => refuse(403, 'Forbidden')],
+    ['is cut off, as by a proxy that knows no upgrades', () => 'drop'],
+    ['is not reached by the API server', () => refuse(503, 'ServiceUnavailable')],
+  ])('leaves open what hangs on it: where it %s', async (_why, answer) => {
+    fault = async (context, { subresource }) =>
+      context === 'mesh-2' && subresource === 'portforward' ? answer() : undefined;
+    try {
+      const categories = ['--category', 'identity,tls'];
+      const report = await meshctl(check('--context', 'mesh-1,mesh-2', ...categories, '-o', 'json'));
+      expect(report.exitCode, report.stdout).toBe(3);
+      const { checks, passed } = jsonOf(report) as {
+        checks: { id: string; blind?: true; cluster?: string }[];
+        passed: boolean;
+      };
+      expect(passed).toBe(false);
+      const blind = checks.filter((one) => one.blind).map(({ id, cluster }) => `${cluster} ${id}`);
+      expect(blind.sort()).toEqual(HANGS_ON_IT.map((id) => `mesh-2 ${id}`));
+      const { stdout } = await meshctl(check('--context', 'mesh-1,mesh-2', ...categories));
+      expect(stdout).toContain('⚠️  Checks: 3 could not be looked at, ');
+    } finally {
+      fault = undefined;
+    }
+  });
+
+  function refuse(code: number, reason: string): never {
+    throw new ApiError(code, reason, 'pods/portforward: not now');
+  }
 });
 
 describe('contexts that hang', () => {

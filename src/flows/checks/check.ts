@@ -118,12 +118,12 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
               if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
               unseen.push({ context, error: await toldInFull(flow, cluster.target, error) });
               const unlooked = { isRefused: error.code === 'Forbidden' };
-              return { containers: [], nodes: [], polled: undefined, refused: undefined, unlooked };
+              return { containers: [], nodes: [], polled: undefined, untold: undefined, unlooked };
             },
           );
-          const { own: published, isOfAnother, isRefused } = described.get(context) ?? {};
-          const refused = isRefused ? new Set([...(seen.refused ?? []), 'etcd' as const]) : seen.refused;
-          return { context, ...seen, published, isOfAnother, refused };
+          const { own: published, isOfAnother, isUntold } = described.get(context) ?? {};
+          const untold = isUntold ? new Set([...(seen.untold ?? []), 'etcd' as const]) : seen.untold;
+          return { context, ...seen, published, isOfAnother, untold };
         }),
       );
       const remembered = clusters.map((cluster) => cluster.remembered);
@@ -151,7 +151,7 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
         others: hangsOnOthers ? await options.readOthers?.() : undefined,
         now: flow.now(),
         peerIds: peerIdsIn(described),
-        peerIdsRefused: new Set([...described].flatMap(([context, { isRefused }]) => (isRefused ? [context] : []))),
+        peerIdsUntold: new Set([...described].flatMap(([context, { isUntold }]) => (isUntold ? [context] : []))),
         agents: new Map(observations.map(([context, { nodes }]) => [context, nodes.map(identityTold)])),
         observed: new Map(observations),
         unreadClusters: [...(options.silent ?? []), ...unread.map(({ context }) => context)],

@@ -90,9 +90,9 @@ export async function observeCluster(
     ]);
   const now = flow.now();
   const { isPlanRefused, ...drift } = planned;
-  const refused = [
+  const untold = [
     ...(isPlanRefused ? (['plan'] as const) : []),
-    ...(etcdUsers?.isRefused ? (['etcd'] as const) : []),
+    ...(etcdUsers && etcdUsers.unasked.length > 0 ? (['etcd'] as const) : []),
     ...(invitations ? [] : (['invitations'] as const)),
   ];
   return {
@@ -107,7 +107,7 @@ export async function observeCluster(
     invited: asksUsers ? invitedBy(invitations, now) : undefined,
     ...drift,
     rendered,
-    refused: new Set(refused),
+    untold: new Set(untold),
   };
 }
 

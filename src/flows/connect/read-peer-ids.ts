@@ -23,8 +23,8 @@ export interface DescribedClusters {
   peers: ReadonlyMap<string, number> | undefined;
   /** Its etcd has no user for the agents of a cluster of this name: it was made for one of another name. */
   isOfAnother: boolean;
-  /** The user may not ask its etcd. */
-  isRefused: boolean;
+  /** Its etcd was asked in vain: the user may not, or it has not answered. */
+  isUntold: boolean;
 }
 
 /**
@@ -57,7 +57,7 @@ export async function readDescribed(
         ...(configs instanceof Map
           ? { own: mapOf(ids.filter(({ isOwn }) => isOwn)), peers: mapOf(ids.filter(({ isOwn }) => !isOwn)) }
           : { own: undefined, peers: undefined }),
-        isRefused: configs === 'refused',
+        isUntold: configs === 'untold',
         isOfAnother: configs === 'unknown-user' && agentsUser(snapshot) === localUserName(name),
       },
     ];

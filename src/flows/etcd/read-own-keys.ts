@@ -1,7 +1,6 @@
 import { readEtcdId, readPrefix } from '../../etcd/read.ts';
 import { EtcdReadError } from '../../etcd/read-error.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
 import { CLUSTER_CONFIG_PREFIX, LOCAL_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
@@ -15,10 +14,9 @@ const READ_TIMEOUT_MS = 5_000;
 
 /**
  * The keys with a prefix in the etcd of one pod, read with the certificate of the cluster's own agents, which may read heartbeats, the
- * cache of peers and what is written of them (Cilium's pkg/kvstore/etcdinit, `rangesForLocalRole`). Undefined where that is not possible:
- * it is only for knowing more.
- * @returns the values by key, without the prefix; `unknown-user` where etcd knows the certificate's CA and not its user, `refused` where
- * the API server lets nobody ask it
+ * cache of peers and what is written of them (Cilium's pkg/kvstore/etcdinit, `rangesForLocalRole`). It is only for knowing more.
+ * @returns the values by key, without the prefix; `unknown-user` where etcd knows the certificate's CA and not its user, `untold` where it
+ * was asked in vain for any other reason; undefined where there is nothing to ask it with
  */
 export async function readOwnKeys(
   flow: Flow,
@@ -26,7 +24,7 @@ export async function readOwnKeys(
   snapshot: ClusterSnapshot,
   pod: KubeObject,
   prefix: string,
-): Promise<Map<string, string> | 'unknown-user' | 'refused' | undefined> {
+): Promise<Map<string, string> | 'unknown-user' | 'untold' | undefined> {
   const credential = await agentsCredential(flow, target, snapshot);
   if (!credential) return undefined;
   const question = { credential, key: prefix };
@@ -35,8 +33,7 @@ export async function readOwnKeys(
   // What matters is proved on its own.
   if ('error' in answer) {
     const { error } = answer;
-    if (error instanceof MeshctlError && isRefusal(error)) return 'refused';
-    return error instanceof EtcdReadError && error.reason === 'permission-denied' ? 'unknown-user' : undefined;
+    return error instanceof EtcdReadError && error.reason === 'permission-denied' ? 'unknown-user' : 'untold';
   }
   return new Map([...answer.value].map(([key, value]) => [key.slice(prefix.length), value]));
 }
@@ -73,6 +70,6 @@ export function readClusterConfigs(
   target: Target,
   snapshot: ClusterSnapshot,
   pod: KubeObject,
-): Promise<Map<string, string> | 'unknown-user' | 'refused' | undefined> {
+): Promise<Map<string, string> | 'unknown-user' | 'untold' | undefined> {
   return readOwnKeys(flow, target, snapshot, pod, CLUSTER_CONFIG_PREFIX);
 }

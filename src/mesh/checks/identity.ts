@@ -110,7 +110,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     title: 'connected peers still have the name and id they were connected with',
     needs: ['cluster-identity'],
     saidBy: ['cluster-name-unique', 'cluster-id-unique'],
-    subject: (cluster, { clusters, peerIds, peerIdsRefused }) => {
+    subject: (cluster, { clusters, peerIds, peerIdsUntold }) => {
       const known = peerIds?.get(cluster.context);
       const dialled = configuredPeers(cluster).filter((peer) => peer !== knownAs(cluster));
       const unrecorded = dialled.filter((peer) => !known?.has(peer));
@@ -121,7 +121,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
       return {
         things: clusters.map(clusterNameOf).filter((name) => known?.has(name)),
         otherwise: dialled.length > 0 ? (notCompared ?? missing) : 'it dials no cluster',
-        isBlind: !known && dialled.length > 0 && peerIdsRefused?.has(cluster.context),
+        isBlind: !known && dialled.length > 0 && peerIdsUntold?.has(cluster.context),
         unseen: [
           ...(unrecorded.length > 0 ? [saysUnrecorded(cluster, unrecorded)] : []),
           ...[notCompared ?? []].flat(),
@@ -211,7 +211,7 @@ function idsKnown(cluster: ClusterSnapshot, input: CheckInput): Subject {
   const told = [...(input.peerIds?.values() ?? [])].flatMap((ids) => [...ids.keys()]);
   const untold = peersOutside(cluster, input.clusters).filter((peer) => !told.includes(peer));
   const unseen = untold.length === 0 ? [] : [`the ids of its peers ${untold.join(', ')} are not known`];
-  const isBlind = unseen.length > 0 && (input.peerIdsRefused?.size ?? 0) > 0;
+  const isBlind = unseen.length > 0 && (input.peerIdsUntold?.size ?? 0) > 0;
   return { things, otherwise: unseen[0] ?? otherwise, unseen, isBlind };
 }
 

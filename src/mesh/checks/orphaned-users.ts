@@ -47,7 +47,7 @@ function knownUsers(cluster: ClusterSnapshot, { clusters }: { clusters: readonly
 function orphansOf(
   cluster: ClusterSnapshot,
   all: readonly ClusterSnapshot[],
-  { invited, refused }: Partial<ClusterObservation> = {},
+  { invited, untold }: Partial<ClusterObservation> = {},
 ): Finding[] {
   const { context } = cluster;
   const strangers = strangersOf(cluster, all).filter((other) => !isPeer(cluster, other));
@@ -57,7 +57,7 @@ function orphansOf(
     return [
       {
         ...findingOf('tls-orphaned-users', 'skip', context, { reason }),
-        blind: refused?.has('invitations') || undefined,
+        blind: untold?.has('invitations') || undefined,
       },
     ];
   }

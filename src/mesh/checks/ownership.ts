@@ -20,9 +20,9 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
       if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) {
         return { things: [], otherwise: 'Cluster Mesh is not enabled yet', isIdle: true };
       }
-      const { drift, driftUnknown, refused } = observed.get(context) ?? {};
+      const { drift, driftUnknown, untold } = observed.get(context) ?? {};
       const otherwise = driftUnknown ?? 'it was not planned';
-      return { things: drift ? ['plan'] : [], otherwise, isBlind: refused?.has('plan') };
+      return { things: drift ? ['plan'] : [], otherwise, isBlind: untold?.has('plan') };
     },
     run: ({ clusters, observed }) =>
       clusters.flatMap(({ context }) => {
@@ -40,9 +40,9 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
     // Who sets a field to the very value that it has shares it (server-side apply): neither undoes what the other wants.
     subject: ({ context, objects }, { observed }) => {
       const applied = [...objects.values()].filter(isApplied).map((object) => describeRef(refOf(object)));
-      const { contested, driftUnknown, refused } = observed.get(context) ?? {};
+      const { contested, driftUnknown, untold } = observed.get(context) ?? {};
       if (contested !== undefined) return { things: applied, otherwise: 'there is nothing that meshctl applied' };
-      return { things: [], otherwise: driftUnknown ?? 'it was not planned', isBlind: refused?.has('plan') };
+      return { things: [], otherwise: driftUnknown ?? 'it was not planned', isBlind: untold?.has('plan') };
     },
     run: ({ clusters, observed }) =>
       clusters.flatMap((snapshot) => {

@@ -201,7 +201,7 @@ function runningNames(cluster: ClusterSnapshot, { observed }: Pick<MeshCheckInpu
   return {
     things: [...served.map(([name]) => name), ...agents.keys(), ...(seen?.isOfAnother ? ['etcd'] : [])],
     otherwise: silent ?? 'neither its clustermesh-apiserver nor an agent reported the name that it runs with',
-    isBlind: silent !== undefined && seen?.refused?.has('etcd'),
+    isBlind: silent !== undefined && seen?.untold?.has('etcd'),
     unseen: [...(silent === undefined ? [] : [silent]), ...silentAgents(seen, [...agents.values()].flat())],
     sample: sampleOf(seen),
   };

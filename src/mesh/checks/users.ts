@@ -32,11 +32,11 @@ export const USERS_CHECKS: readonly MeshCheck[] = [
       if (!makesRemoteUsers(apiserverDeployment(cluster)) || !cluster.remoteUsers) {
         return { things: [], otherwise: 'its clustermesh-apiserver makes no users of its own for peers', isIdle: true };
       }
-      const { etcdUsers, etcdsUnasked = [], refused } = observed.get(cluster.context) ?? {};
+      const { etcdUsers, etcdsUnasked = [], untold } = observed.get(cluster.context) ?? {};
       return {
         things: [...(etcdUsers?.keys() ?? [])],
         otherwise: 'no etcd of its clustermesh-apiserver told which users it has',
-        isBlind: refused?.has('etcd'),
+        isBlind: untold?.has('etcd'),
         unseen: etcdsUnasked.map((pod) => `etcd of ${pod} did not tell which users it has`),
       };
     },

@@ -11,7 +11,7 @@ export interface Finding {
   /** That of its check. */
   id: string;
   severity: Severity;
-  /** With `skip`: the user may not read what it hangs on, so that something may well be wrong. */
+  /** With `skip`: what it hangs on may not be read by the user, or was asked for in vain, so that something may well be wrong. */
   blind?: true | undefined;
   /** With `fail`: nothing is known to be wrong, and it could not be asked: no proof that all is well, nor that anything is not. */
   unseen?: true | undefined;
@@ -37,8 +37,8 @@ export interface CheckInput {
   unpaired?: readonly [from: string, to: string][] | undefined;
   /** They are judged as they stand, and not to be connected by whoever asks. */
   areStanding?: true | undefined;
-  /** Contexts of clusters whose etcd the user may not ask for those ids. */
-  peerIdsRefused?: ReadonlySet<string> | undefined;
+  /** Contexts of clusters whose etcd was asked for those ids in vain, as the user may not or it has not answered. */
+  peerIdsUntold?: ReadonlySet<string> | undefined;
   /** The ids that clusters know of their peers, by context and peer name; as far as they could be read. */
   peerIds?: ReadonlyMap<string, ReadonlyMap<string, number>> | undefined;
   /** Who agents say that they are, by context; absent where nobody asked. */
@@ -69,7 +69,7 @@ export interface Subject {
    * is wrong with the rest is found all the same; that all is well nobody can say, so that instead of a pass it is a skip.
    */
   unseen?: readonly string[] | undefined;
-  /** What `otherwise` or `unseen` speak of may not be read by the user: nobody is to take the skip for well. */
+  /** What `otherwise` or `unseen` speak of may not be read by the user, or was asked for in vain: nobody is to take the skip for well. */
   isBlind?: boolean | undefined;
   /**
    * How much of it is looked at where a part says enough, e.g. `10 of 300 agents`, or what else it is known by: what passes says

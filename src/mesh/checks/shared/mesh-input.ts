@@ -102,8 +102,8 @@ export interface ClusterObservation extends Observed {
   /** What an enable would change, one clause each; undefined where that cannot be planned, for the reason in `driftUnknown`. */
   drift?: readonly string[] | undefined;
   driftUnknown?: string | undefined;
-  /** What of this the user may not read, or ask for; absent where nothing of it was refused. */
-  refused?: ReadonlySet<'etcd' | 'plan' | 'invitations'> | undefined;
+  /** What of this was asked for in vain, as the user may not ask or nothing has answered; absent where there is no such thing. */
+  untold?: ReadonlySet<'etcd' | 'plan' | 'invitations'> | undefined;
   /** Fields that enable would change and others have set, one clause for each object. */
   contested?: readonly string[] | undefined;
   /** Of those, an enable takes some over only with --force-conflicts; else they are meshctl's to fill, and it does so unasked. */
