@@ -13,7 +13,7 @@ import { isDead } from './write/take-marks-away.ts';
 /** The runs of meshctl that are at work in a cluster, or have died there, by its clock, as far as their marks may be read. */
 export async function readRuns(flow: Pick<Flow, 'signal'>, { client, namespace }: Target): Promise<SeenRuns> {
   const read = (ref: ReturnType<typeof rotationLeaseRef>) =>
-    orWithout(flow, readOr(client.get(ref), { absent: undefined, forbidden: 'unread' as const }), undefined);
+    orWithout(flow, readOr(client.get(ref), { absent: undefined, forbidden: 'unread' as const }), 'unread' as const);
   const marks = await Promise.all([rotationLeaseRef(namespace), applyLeaseRef(namespace)].map(read));
   const [rotation, apply] = marks.map((mark) => (mark === 'unread' ? undefined : mark));
   const runs = rotation || apply ? runsMarked({ rotation, apply }, client.now(), hasEnded) : [];

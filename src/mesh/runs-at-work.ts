@@ -27,14 +27,14 @@ export interface RunAtWork {
 
 /** What is known of runs in a cluster. */
 export interface SeenRuns {
-  /** Absent where there is none, or their marks may not be read. */
+  /** Absent where there is none, or their marks could not be read. */
   runs?: readonly RunAtWork[] | undefined;
-  /** Marks may not be read: whether a run is at work is not known. */
+  /** Marks could not be read: whether a run is at work is not known. */
   runsUnread?: true | undefined;
 }
 
-/** What is said of a cluster where marks may not be read. */
-export const RUNS_UNREAD = 'whether another run of meshctl is at work is not known, as its Leases may not be read';
+/** What is said of a cluster where marks could not be read. */
+export const RUNS_UNREAD = 'whether another run of meshctl is at work is not known, as its Leases could not be read';
 
 /** A cluster with the runs that are at work there. */
 export interface HeldCluster extends SeenRuns {

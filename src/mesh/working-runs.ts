@@ -98,17 +98,24 @@ export function isOneRun(
   return one.command === other.command && one.host === other.host && one.since.getTime() === other.since.getTime();
 }
 
+/** The commands whose work a command undoes when it does its own, for the same peers. */
+const UNDOES: Readonly<Partial<Record<WorkingCommand, readonly WorkingCommand[]>>> = {
+  connect: ['disconnect', 'invitations revoke'],
+  accept: ['disconnect', 'invitations revoke'],
+  disconnect: ['connect', 'accept'],
+};
+
 /**
- * Whether a run that has come to its end has finished what one that has died had begun in the cluster: the same command, of no peer that
- * it was not about itself.
+ * Whether a run that has come to its end leaves nothing to do of what one that has died had begun in the cluster: it was the same command,
+ * or one that undoes it, and that one was of no peer that it was not about itself.
  */
 export function finishes(
   { command, peers }: Pick<WorkingRun, 'command' | 'peers'>,
   dead: Pick<WorkingRun, 'command' | 'peers'>,
 ): boolean {
-  if (dead.command !== command) return false;
-  // A cluster that is disabled has no peer left, whoever was to go.
-  if (!peers || disablesCluster({ command, peers })) return true;
   const of = dead.peers ?? [];
-  return of.length > 0 && of.every((peer) => peers.includes(peer));
+  const isAboutAll = of.length > 0 && peers !== undefined && of.every((peer) => peers.includes(peer));
+  if (dead.command !== command) return isAboutAll && (UNDOES[command]?.includes(dead.command) ?? false);
+  // A cluster that is disabled has no peer left, whoever was to go.
+  return !peers || disablesCluster({ command, peers }) || isAboutAll;
 }

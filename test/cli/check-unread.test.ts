@@ -146,36 +146,45 @@ describe('a peer to which no context leads', () => {
   });
 });
 
-describe('an etcd that cannot be asked', () => {
-  const HANGS_ON_IT = ['identity-running', 'peer-identity', 'tls-users-made'];
-
-  it.each<[string, () => 'drop' | undefined]>([
+describe('what is asked for in vain', () => {
+  const WAYS: [string, () => 'drop'][] = [
     ['may not be', () => refuse(403, 'Forbidden')],
     ['is cut off, as by a proxy that knows no upgrades', () => 'drop'],
     ['is not reached by the API server', () => refuse(503, 'ServiceUnavailable')],
-  ])('leaves open what hangs on it: where it %s', async (_why, answer) => {
-    fault = async (context, { subresource }) =>
-      context === 'mesh-2' && subresource === 'portforward' ? answer() : undefined;
-    try {
-      const categories = ['--category', 'identity,tls'];
-      const report = await meshctl(check('--context', 'mesh-1,mesh-2', ...categories, '-o', 'json'));
-      expect(report.exitCode, report.stdout).toBe(3);
-      const { checks, passed } = jsonOf(report) as {
-        checks: { id: string; blind?: true; cluster?: string }[];
-        passed: boolean;
-      };
-      expect(passed).toBe(false);
-      const blind = checks.filter((one) => one.blind).map(({ id, cluster }) => `${cluster} ${id}`);
-      expect(blind.sort()).toEqual(HANGS_ON_IT.map((id) => `mesh-2 ${id}`));
-      const { stdout } = await meshctl(check('--context', 'mesh-1,mesh-2', ...categories));
-      expect(stdout).toContain('⚠️  Checks: 3 could not be looked at, ');
-    } finally {
-      fault = undefined;
-    }
-  });
+  ];
+  /** What is asked by which request, in these categories, and the checks that hang on it. */
+  const ASKED: [string, string, category: string, ids: string[]][] = [
+    ['etcd', 'portforward', 'identity,tls', ['identity-running', 'peer-identity', 'tls-users-made']],
+    ['agents', 'exec', 'config,network', ['node-health', 'settings-running']],
+    ['marks of runs', 'leases', 'versions', ['run-at-work']],
+  ];
+  const CASES = ASKED.flatMap(([what, ...asked]) =>
+    WAYS.map(([why, answer]) => [what, why, ...asked, answer] as const),
+  );
+
+  it.each(CASES)(
+    'leaves open what hangs on it: %s, where that %s',
+    async (_what, _why, asked, category, ids, answer) => {
+      fault = async (context, { resource, subresource = resource }) =>
+        context === 'mesh-2' && subresource === asked ? answer() : undefined;
+      try {
+        const argv = check('--context', 'mesh-1,mesh-2', '--category', category);
+        const report = await meshctl([...argv, '-o', 'json']);
+        expect(report.exitCode, report.stdout).toBe(3);
+        const { checks, passed } = jsonOf(report);
+        const blind = (checks as { id: string; blind?: true; cluster?: string }[]).filter((one) => one.blind);
+        expect(passed).toBe(false);
+        expect(blind.map(({ id, cluster }) => `${cluster} ${id}`).sort()).toEqual(ids.map((id) => `mesh-2 ${id}`));
+        const { stdout } = await meshctl(argv);
+        expect(stdout).toContain(`${ids.length} could not be looked at`);
+      } finally {
+        fault = undefined;
+      }
+    },
+  );
 
   function refuse(code: number, reason: string): never {
-    throw new ApiError(code, reason, 'pods/portforward: not now');
+    throw new ApiError(code, reason, 'not now');
   }
 });
 

@@ -383,7 +383,7 @@ describe('status and check where a rotation is at work', () => {
   });
 
   describe('where marks may not be read', () => {
-    const WORDS = /mesh-1"?: whether another run of meshctl is at work is not known, as its Leases may not be read/;
+    const WORDS = /mesh-1"?: whether another run of meshctl is at work is not known, as its Leases could not be read/;
     const refuse = () => {
       clusters.fault = async ({ resource, context }) => {
         if (resource === 'leases' && context === 'mesh-1') throw new ApiError(403, 'Forbidden', 'leases is forbidden');

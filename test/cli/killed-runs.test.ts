@@ -105,3 +105,18 @@ it.each(CASES)('what status prints after a killed %s mends, typed as it is: %i w
   const { exitCode, stdout, stderr } = await clusters.meshctl([...status, '--wait']);
   expect({ exitCode, stdout }, stderr).toEqual({ exitCode: 0, stdout: expect.not.stringContaining('another run') });
 });
+
+it.each([
+  ['disconnect', RUNS.connect],
+  ['connect', RUNS.disconnect],
+] as const)('a %s that undoes what a killed run had begun takes its marks away', async (name, killed) => {
+  const { argv = [], before = [], after: [writes = 0] = [] } = killed ?? {};
+  await kill({ argv, before, after: [writes] }, writes);
+  await clusters.meshctl.ok(
+    name === 'connect' ? connect('mesh-1', 'mesh-2') : [...PARTED.slice(0, -2), 'mesh-2', '--yes'],
+  );
+  // The other pair is as it was left.
+  expect(marks().map((runs) => runs.length)).toEqual([1, 0, 1]);
+  await clusters.meshctl.ok(name === 'connect' ? connect('mesh-1', 'mesh-2,mesh-3') : PARTED);
+  expect(marks()).toEqual([[], [], []]);
+});

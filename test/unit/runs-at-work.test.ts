@@ -129,6 +129,17 @@ describe('the marks of runs', () => {
     ['disable', ['a'], 'disable', [], false],
     ['disable', [], 'disable', [], true],
     ['disable', [], 'disable', ['a'], true],
+    // The contrary of all of it leaves nothing of it to do.
+    ['connect', ['a', 'b'], 'disconnect', ['a'], true],
+    ['connect', ['a'], 'disconnect', ['a', 'b'], false],
+    ['connect', ['a'], 'disconnect', undefined, false],
+    ['connect', undefined, 'disconnect', ['a'], false],
+    ['connect', ['a'], 'disable', ['a'], false],
+    ['connect', ['a'], 'apply', ['a'], false],
+    ['accept', ['a'], 'invitations revoke', ['a'], true],
+    ['disconnect', ['a'], 'connect', ['a'], true],
+    ['disconnect', ['a'], 'accept', ['a'], true],
+    ['invitations revoke', ['a'], 'connect', ['a'], false],
   ])('%s of %j finishes what a dead %s of %j had begun: %s', (command, peers, of, dead, is) => {
     expect(finishes({ command, peers }, { command: of, peers: dead })).toBe(is);
   });

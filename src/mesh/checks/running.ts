@@ -13,7 +13,7 @@ import { groupBy } from '../pairs.ts';
 import { STARTED_SETTINGS } from './config.ts';
 import { type Finding, listed, type Subject } from './shared/check.ts';
 import { type ClusterObservation, findingOf, type MeshCheck, type MeshCheckInput } from './shared/mesh-input.ts';
-import { NO_CONFIG, sampleOf, silentAgents } from './shared/subjects.ts';
+import { NO_CONFIG, sampleOf, untoldByAgents } from './shared/subjects.ts';
 
 /** Whether running pods use the name and id in cilium-config now: they read them when they start. */
 export const RUNNING_CHECKS: readonly MeshCheck[] = [
@@ -63,7 +63,7 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
       return {
         things: nodes,
         otherwise: 'no agent reported the max-connected-clusters that it runs with',
-        unseen: silentAgents(seen, nodes),
+        ...untoldByAgents(seen, nodes),
         sample: sampleOf(seen),
       };
     },
@@ -82,7 +82,7 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
       return {
         things: cluster.ciliumConfig ? nodes : [],
         otherwise: cluster.ciliumConfig ? 'no agent reported the settings that it was started with' : NO_CONFIG,
-        unseen: silentAgents(seen, nodes),
+        ...untoldByAgents(seen, nodes),
         sample: sampleOf(seen),
       };
     },
@@ -198,11 +198,12 @@ function runningNames(cluster: ClusterSnapshot, { observed }: Pick<MeshCheckInpu
   const served = servedNames(cluster, seen);
   const agents = agentsOf(cluster, seen);
   const silent = served.length === 0 && !seen?.isOfAnother ? silentApiserver(cluster, seen) : undefined;
+  const { unseen, isBlind } = untoldByAgents(seen, [...agents.values()].flat(), silent === undefined ? [] : [silent]);
   return {
     things: [...served.map(([name]) => name), ...agents.keys(), ...(seen?.isOfAnother ? ['etcd'] : [])],
     otherwise: silent ?? 'neither its clustermesh-apiserver nor an agent reported the name that it runs with',
-    isBlind: silent !== undefined && seen?.untold?.has('etcd'),
-    unseen: [...(silent === undefined ? [] : [silent]), ...silentAgents(seen, [...agents.values()].flat())],
+    isBlind: isBlind || (silent !== undefined && seen?.untold?.has('etcd')),
+    unseen,
     sample: sampleOf(seen),
   };
 }

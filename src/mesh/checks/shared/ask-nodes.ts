@@ -6,7 +6,7 @@ import { areApart, unpairedClusters } from '../../peers/unpaired-clusters.ts';
 import { rememberedOf } from '../../remembered.ts';
 import { type CheckInput, type Finding, listed } from './check.ts';
 import { findingOf, type MeshCheck, type MeshCheckInput, type NodeObservation } from './mesh-input.ts';
-import { sampleOf, silentAgents } from './subjects.ts';
+import { sampleOf, untoldByAgents } from './subjects.ts';
 
 /** What one agent was asked and answered, and its pod, as far as that is known. */
 export type Told<Answer> = { node: string; pod?: string | undefined; answer: readonly Answer[] };
@@ -91,10 +91,7 @@ export function nodesAsked<Answer>(
       return {
         things: seen.map(({ node }) => node),
         otherwise: told.length > 0 ? nothing : silent,
-        unseen: [
-          ...(question.unseen?.(told, cluster, others, input.clusters) ?? []),
-          ...silentAgents(observation, answered),
-        ],
+        ...untoldByAgents(observation, answered, question.unseen?.(told, cluster, others, input.clusters)),
         sample: sampleOf(observation),
       };
     },

@@ -21,10 +21,19 @@ export function othersKnown(cluster: ClusterSnapshot, input: CheckInput): Subjec
   return { things: [...others, ...peers], otherwise: whyAlone(input, 'no other cluster is known') };
 }
 
-/** Whose agents did not tell what they were asked, as what is unseen of a cluster. @param answered nodes whose agents did */
-export function silentAgents(seen: ClusterObservation | undefined, answered: readonly string[]): string[] {
+/**
+ * What agents did not tell that were asked for it, as what is unseen of a cluster: nobody is to take it for well.
+ * @param answered nodes whose agents did
+ * @param beside what else is unseen
+ */
+export function untoldByAgents(
+  seen: ClusterObservation | undefined,
+  answered: readonly string[],
+  beside: readonly string[] = [],
+): Required<Pick<Subject, 'unseen' | 'isBlind'>> {
   const silent = (seen?.nodes ?? []).map(({ node }) => node).filter((node) => !answered.includes(node));
-  return silent.length === 0 ? [] : [`the agents of ${firstOf(silent)} did not answer`];
+  if (silent.length === 0) return { unseen: beside, isBlind: false };
+  return { unseen: [...beside, `the agents of ${firstOf(silent)} did not answer`], isBlind: true };
 }
 
 /** How many agents a verdict rests on; undefined where it rests on all of them. */
