@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ConnectClusters } from '../support/connect-clusters.ts';
 import { meshText } from '../support/mesh-files.ts';
 import { plainWords, startRebuiltMesh } from '../support/rebuilt-mesh.ts';
+import { found } from '../support/sandbox-mesh.ts';
 
 /**
  * A mesh of three, healthy, of which mesh-2 is being replaced: context `mesh-2` leads to a new cluster of its name already, in which
@@ -70,8 +71,12 @@ it('who is forgotten by name is not told by the context of a cluster that has no
     expect(plainWords(stderr)).toContain(words);
     expect(stderr).not.toContain('<context of');
   }
-  const { stderr } = await clusters.meshctl(own);
-  expect(plainWords(stderr)).toContain('unless it is gone or has left the mesh it goes on dialling "mesh-1"');
+  const told = async () => plainWords((await clusters.meshctl(own)).stderr);
+  expect(await told()).toContain('"mesh-2" is there: mesh-1 was connected to it when this was planned.');
+  const [one, former] = clusters.clusters.map(({ context }) => context);
+  clusters.network.cutLink(found(one, 'mesh-1'), found(former, 'the former'));
+  expect(await told()).toContain('unless it is gone or has left the mesh it goes on dialling "mesh-1"');
+  clusters.network.mendLink(found(one, 'mesh-1'), found(former, 'the former'));
 });
 it('apply foresees that a cluster which is yet to be enabled takes the place of a live peer', async () => {
   const file = meshText({

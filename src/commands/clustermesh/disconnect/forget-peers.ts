@@ -4,7 +4,9 @@ import {
   prepareForgetting,
   prepareForgettingIn,
 } from '../../../flows/connect/prepare-forgetting.ts';
+import { readConnectedPeers } from '../../../flows/connect/read-connected-peers.ts';
 import { toldApart } from '../../../flows/connect/read-parting.ts';
+import type { Flow } from '../../../flows/flow.ts';
 import type { OtherClusters } from '../../../flows/services/read-lost-backends.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
@@ -94,7 +96,7 @@ async function withUntold(
   readOthers: () => Promise<readonly ClusterSnapshot[]>,
 ): Promise<PreparedDisconnect> {
   const isAnyUntold = prepared.partings.some(({ unserved }) => unserved.length > 0);
-  const { notes, astray } = await untoldNotes(prepared, isAnyUntold ? await readOthers() : []);
+  const { notes, astray } = await untoldNotes(context, prepared, isAnyUntold ? await readOthers() : [], flags.parallel);
   const named = await namingThoseKnown(context, flags, notes, astray);
   // Of one that is nobody here, and to which no context leads, there is nothing to tell.
   const untold = named
@@ -109,8 +111,10 @@ async function withUntold(
  * @returns `astray`: names by which contexts lead to another cluster, which is not to be told
  */
 async function untoldNotes(
+  flow: Flow,
   { partings, targets }: Pick<PreparedDisconnect, 'partings' | 'targets'>,
   others: readonly ClusterSnapshot[],
+  parallel: number,
 ): Promise<{ notes: string[]; astray: string[] }> {
   const read = await Promise.all(
     partings.map(async (one) => {
@@ -125,13 +129,29 @@ async function untoldNotes(
     unserved.filter((peer) => beside.some((other) => knownAs(other) === peer && mayBeAnother(snapshot, other, beside))),
   );
   const untold = read.flatMap(({ snapshot, unserved, beside }) => untoldBy(snapshot, unserved, beside));
+  // No context leads to them: who is connected to one knows that it is there, were it a kubeconfig that is wrong.
+  const unseen = untold.filter(({ unless }) => unless !== undefined);
+  const asked = targets.filter(({ client }) => unseen.some(({ context }) => context === client.context));
+  const connected = await readConnectedPeers(flow, asked, parallel);
+  const holdersOf = (peer: string) =>
+    asked.map(({ client }) => client.context).filter((one) => connected.get(one)?.has(peer));
+  const stateOf = ({ peer, also, unless }: Untold): string => {
+    if (unless === undefined) return also;
+    const holders = holdersOf(peer);
+    return holders.length > 0
+      ? ` is there: ${enumerated(holders)} ${holders.length === 1 ? 'was' : 'were'} connected to it when this was planned. It is not told, and`
+      : ` is not told, and unless ${unless} it`;
+  };
   // Of several clusters that one of them goes on dialling it is said once.
-  const alike = groupBy(untold, ({ peer, to, also, owners }) => JSON.stringify([peer, to, also, owners]));
+  const alike = groupBy(untold, ({ peer, to, also, unless, owners }) =>
+    JSON.stringify([peer, to, also, unless, owners]),
+  );
   const notes = [...alike.values()].flatMap((same) =>
-    same.slice(0, 1).map(({ peer, to, also, own }) => {
+    same.slice(0, 1).map((first) => {
+      const { peer, to, own } = first;
       const there = forget(to, [...new Set(same.flatMap(({ names }) => names))]);
       const dialled = enumerated(same.map((one) => `"${one.dialled}"`));
-      return `"${peer}"${also} goes on dialling ${dialled} → ${same.length === 1 ? own : there}`;
+      return `"${peer}"${stateOf(first)} goes on dialling ${dialled} → ${same.length === 1 ? own : there}`;
     }),
   );
   return { notes, astray };
@@ -139,11 +159,15 @@ async function untoldNotes(
 
 /** What one cluster is not told, and goes on with. */
 interface Untold {
+  /** The cluster that forgets it. */
+  context: string;
   peer: string;
   /** The context that leads to it. */
   to: string;
-  /** What it is called by now, or unless what it goes on. */
+  /** How it is known to be there. */
   also: string;
+  /** Where that is not known: unless what it goes on. */
+  unless: string | undefined;
   dialled: string;
   /** By which it knows the cluster that it dials. */
   names: readonly string[];
@@ -174,14 +198,13 @@ function untoldBy(
     const own = forOtherOwners(there, snapshot.context, peersOfOthers(snapshot));
     // What has the name, and nothing of Cluster Mesh, may also be the peer, as it is since.
     const mayHaveLeft = others.some((other) => knownAs(other) === peer && isPeerByNameAlone(snapshot, other));
-    const unless = mayHaveLeft ? 'it is gone or has left the mesh' : 'it is gone';
     const [alive] = readAsPeer(peer, snapshot, others);
     const also = renamed
       ? `, which is called "${knownAs(renamed)}" by now, is not told, and`
-      : alive
-        ? ` is there, in context "${alive.context}", is not told, and`
-        : ` is not told, and unless ${unless} it`;
+      : ` is there, in context "${alive?.context}", is not told, and`;
+    const gone = mayHaveLeft ? 'it is gone or has left the mesh' : 'it is gone';
+    const unless = renamed || alive ? undefined : gone;
     const owners = own === there ? undefined : own;
-    return [{ peer, to, also, dialled: knownAs(snapshot), names, own, owners }];
+    return [{ context: snapshot.context, peer, to, also, unless, dialled: knownAs(snapshot), names, own, owners }];
   });
 }
