@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dataOf } from '../../src/mesh/objects/secret-data.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { kubeconfigWithout } from '../support/e2e-kubeconfig.ts';
 import { plainWords } from '../support/rebuilt-mesh.ts';
@@ -40,6 +41,20 @@ it('--peer refuses a context that is not there, a name that no cluster knows, an
   expect(mistyped.stderr).toContain('none of the clusters of mesh-1, mesh-2 and mesh-3 knows a cluster "mesh-44"');
   const both = await forget('--all', '--peer', 'mesh-4', '--destination-context', 'mesh-2');
   expect(both.exitCode).toBe(2);
+});
+
+it('--force, past a cluster that does not answer and is there, says both, and what goes on', async () => {
+  await clusters.meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1', '--wait']);
+  clusters.fault = async ({ context }) => {
+    if (context === 'mesh-4') throw new ApiError(401, 'Unauthorized', 'Unauthorized');
+    return undefined;
+  };
+  const parted = ['disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-4', '--force', '--dry-run'];
+  const { stderr } = await clusters.meshctl.ok(['clustermesh', ...parted]);
+  clusters.fault = undefined;
+  const words = plainWords(stderr);
+  expect(words).toContain('context "mesh-4" was not reached, so it goes on dialling mesh-1 and still lets mesh-1 in (');
+  expect(words).toContain('); it is there: mesh-1 was connected to it when this was planned → when it is back:');
 });
 
 it('--all has each cluster that knows the peer forget it, and says of the others that they know none', async () => {

@@ -15,7 +15,7 @@ import {
 } from '../../mesh/connect/disconnect-plan.ts';
 import { isOfNotPeers, notPeersAmong, notPeersNotes, requirePeers } from '../../mesh/connect/not-peers.ts';
 import { openConnections } from '../../mesh/connect/shut-out.ts';
-import { counted } from '../../mesh/counted.ts';
+import { counted, enumerated } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { dialsOf } from '../../mesh/peers/connection-mode.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
@@ -33,6 +33,7 @@ import { whereUsable } from '../where-usable.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type PlannedCluster, plannedClusters } from '../write/require-none-joined.ts';
 import type { MeshRequest } from './prepare-connect.ts';
+import { readConnectedPeers, wereConnected } from './read-connected-peers.ts';
 import { readParting } from './read-parting.ts';
 
 export interface DisconnectOptions {
@@ -158,9 +159,22 @@ export async function prepareDisconnect(
   if (!options.spare) requirePeers(strangers, concerned);
   const dials = named.filter((dial) => !isOfNotPeers(dial, strangers));
   const prepared = prepareParting(targets, dials, { others: concerned, leaving });
+  const holders = targets.filter(
+    ({ client }) => dead.length > 0 && alive.some((one) => one.context === client.context),
+  );
+  const connected = await readConnectedPeers(flow, holders, parallel);
   const unreached = dead.map(({ context, error }) => {
-    const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
-    return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: ${forget(context, left)}`;
+    const letIn = dials.flatMap(([client, server]) => (server.context === context ? client.name : []));
+    const dialled = dials.flatMap(([client, server]) => (client.context === context ? server.name : []));
+    const name = members.find((one) => one.context === context)?.name ?? context;
+    const by = alive.flatMap((one) => (connected.get(one.context)?.has(name) ? one.context : []));
+    const goesOn = [
+      ...(dialled.length > 0 ? [`goes on dialling ${enumerated(dialled)}`] : []),
+      ...(letIn.length > 0 ? [`still lets ${enumerated(letIn)} in`] : []),
+    ];
+    const isThere = by.length > 0 ? `; it is there: ${wereConnected(by)}` : '';
+    const back = forget(context, [...new Set([...letIn, ...dialled])]);
+    return `context "${context}" was not reached, so it ${goesOn.join(' and ')} (${error.message})${isThere} → when it is back: ${back}`;
   });
   const invited = await invitationsEnding(flow, prepared, { parallel, leaving });
   const warnings = [...prepared.warnings, ...notPeersNotes(strangers), ...unreached, ...invited];

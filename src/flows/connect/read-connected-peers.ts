@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { enumerated } from '../../mesh/counted.ts';
 import { hearsOf } from '../../mesh/status/links.ts';
 import type { Flow, Target } from '../flow.ts';
 import { pollStatus } from '../status/poll-status.ts';
@@ -27,4 +28,9 @@ export async function readConnectedPeers(
     }),
   );
   return new Map(await Promise.all(read));
+}
+
+/** What is said of those that were connected to one of which nobody else could say whether it is there. */
+export function wereConnected(contexts: readonly string[]): string {
+  return `${enumerated(contexts)} ${contexts.length === 1 ? 'was' : 'were'} connected to it when this was planned`;
 }

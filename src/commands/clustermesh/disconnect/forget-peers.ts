@@ -4,7 +4,7 @@ import {
   prepareForgetting,
   prepareForgettingIn,
 } from '../../../flows/connect/prepare-forgetting.ts';
-import { readConnectedPeers } from '../../../flows/connect/read-connected-peers.ts';
+import { readConnectedPeers, wereConnected } from '../../../flows/connect/read-connected-peers.ts';
 import { toldApart } from '../../../flows/connect/read-parting.ts';
 import type { Flow } from '../../../flows/flow.ts';
 import type { OtherClusters } from '../../../flows/services/read-lost-backends.ts';
@@ -139,7 +139,7 @@ async function untoldNotes(
     if (unless === undefined) return also;
     const holders = holdersOf(peer);
     return holders.length > 0
-      ? ` is there: ${enumerated(holders)} ${holders.length === 1 ? 'was' : 'were'} connected to it when this was planned. It is not told, and`
+      ? ` is there: ${wereConnected(holders)}. It is not told, and`
       : ` is not told, and unless ${unless} it`;
   };
   // Of several clusters that one of them goes on dialling it is said once.
