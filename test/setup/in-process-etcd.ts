@@ -7,11 +7,15 @@ vi.mock('../../src/sandbox/cilium/etcd-stand-in.ts', async (original) => {
   return { ...real, startEtcd };
 });
 
-vi.mock('../../src/sandbox/pods/loopback.ts', async (original) => {
-  const real = await original<typeof import('../../src/sandbox/pods/loopback.ts')>();
+// What is forwarded to a pod comes by a socket: meshctl itself may have to speak TLS.
+vi.mock('../../src/sandbox/pods/network.ts', async (original) => {
+  const real = await original<typeof import('../../src/sandbox/pods/network.ts')>();
   const { dialInProcess } = await import('../support/in-process-etcd.ts');
-  const dialLoopback: typeof real.dialLoopback = async (port) => (await dialInProcess(port)) ?? real.dialLoopback(port);
-  return { ...real, dialLoopback };
+  const { dialLoopback } = await import('../../src/sandbox/pods/loopback.ts');
+  const connect: typeof dialLoopback = async (port) => (await dialInProcess(port)) ?? dialLoopback(port);
+  const createVirtualNetwork: typeof real.createVirtualNetwork = (timeoutMs) =>
+    real.createVirtualNetwork(timeoutMs, connect);
+  return { ...real, createVirtualNetwork };
 });
 
 vi.mock('../../src/sandbox/cilium/etcd-session.ts', async (original) => {

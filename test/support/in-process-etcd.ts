@@ -85,23 +85,16 @@ const IN_PROCESS = Symbol.for('meshctl test: connection to an etcd of this proce
 
 let lastPort = 1_000_000;
 
-/** Connects only when somebody writes to it, as who speaks TLS does first: a session in this process does not. */
+/** Connects only when somebody writes to it, or reads: a session in this process does neither. */
 class IdleSocket extends Duplex {
   readonly [IN_PROCESS] = true;
   readonly localPort = ++lastPort;
   readonly remotePort: number;
   private real: Socket | undefined;
 
-  constructor(port: number, { sessions }: InProcessEtcd) {
+  constructor(port: number) {
     super();
     this.remotePort = port;
-    const end = () => this.destroy();
-    sessions.add(end);
-    this.once('close', () => sessions.delete(end));
-  }
-
-  get pending(): boolean {
-    return this.real === undefined;
   }
 
   private open(): Socket {
@@ -116,7 +109,7 @@ class IdleSocket extends Duplex {
   }
 
   override _read(): void {
-    this.real?.resume();
+    this.open().resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -137,8 +130,7 @@ class IdleSocket extends Duplex {
 /** A connection to an etcd of this process; undefined where another one listens at a port, or none. */
 export async function dialInProcess(port: number): Promise<Socket | undefined> {
   await turn();
-  const etcd = etcds.get(port);
-  return etcd && (new IdleSocket(port, etcd) as unknown as Socket);
+  return etcds.has(port) ? (new IdleSocket(port) as unknown as Socket) : undefined;
 }
 
 export function isInProcess(socket: Socket): boolean {
@@ -246,7 +238,7 @@ class InProcessTls {
 /** As `shakeHands` of src/etcd, where both sides take each other; undefined where TLS is to say what is wrong, or leads elsewhere. */
 export async function shakeHandsInProcess(read: EtcdRead): Promise<TLSSocket | undefined> {
   const connection = (await forwardedTo(read.socket)?.catch(() => undefined)) as Socket | undefined;
-  if (!connection || !isInProcess(connection) || connection.destroyed) return undefined;
+  if (!connection || connection.destroyed) return undefined;
   await turn();
   const { remotePort = 0, localPort } = connection;
   const etcd = etcds.get(remotePort);

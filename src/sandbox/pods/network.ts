@@ -73,8 +73,11 @@ const LARGEST_PACKET = 1500;
 /** What an echo within the sandbox is said to take. */
 const ECHO_MS = 0.4;
 
-/** @param connectTimeoutMs how long a connection hangs whose packets are lost */
-export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
+/**
+ * @param connectTimeoutMs how long a connection hangs whose packets are lost
+ * @param connect opens the way to a listener's port on 127.0.0.1
+ */
+export function createVirtualNetwork(connectTimeoutMs: number, connect = dialLoopback): VirtualNetwork {
   const clusters = new Map<string, NetworkCluster>();
   const listeners = new Map<string, number>();
   const hosts = new Map<string, string>();
@@ -178,7 +181,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   async function reach(packet: Packet, target: PodAddress | undefined, name: string): Promise<Socket> {
     const realPort = target && listeners.get(keyOfAddress(target));
     if (realPort === undefined) throw refusal(name);
-    const socket = await dialLoopback(realPort).catch(() => {
+    const socket = await connect(realPort).catch(() => {
       throw refusal(name);
     });
     connections.set(socket, packet);
