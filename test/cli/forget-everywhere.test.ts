@@ -15,6 +15,7 @@ beforeAll(async () => {
   await clusters.meshctl.ok([
     ...['clustermesh', 'connect', '--context', 'mesh-4', '--destination-context', 'mesh-1,mesh-2'],
   ]);
+  await clusters.meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1,mesh-2', '--wait']);
   kubeconfig = await kubeconfigWithout(clusters.kubeconfigPath, 'mesh-4');
 });
 
@@ -44,7 +45,6 @@ it('--peer refuses a context that is not there, a name that no cluster knows, an
 });
 
 it('--force, past a cluster that does not answer and is there, says both, and what goes on', async () => {
-  await clusters.meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1', '--wait']);
   clusters.fault = async ({ context }) => {
     if (context === 'mesh-4') throw new ApiError(401, 'Unauthorized', 'Unauthorized');
     return undefined;
