@@ -130,13 +130,13 @@ async function untoldNotes(
   );
   const untold = read.flatMap(({ snapshot, unserved, beside }) => untoldBy(snapshot, unserved, beside));
   // No context leads to them: who is connected to one knows that it is there, were it a kubeconfig that is wrong.
-  const unseen = untold.filter(({ unless }) => unless !== undefined);
+  const unseen = untold.filter(({ also }) => also === undefined);
   const asked = targets.filter(({ client }) => unseen.some(({ context }) => context === client.context));
   const connected = await readConnectedPeers(flow, asked, parallel);
   const holdersOf = (peer: string) =>
     asked.map(({ client }) => client.context).filter((one) => connected.get(one)?.has(peer));
   const stateOf = ({ peer, also, unless }: Untold): string => {
-    if (unless === undefined) return also;
+    if (also !== undefined) return also;
     const holders = holdersOf(peer);
     return holders.length > 0
       ? ` is there: ${wereConnected(holders)}. It is not told, and`
@@ -164,10 +164,10 @@ interface Untold {
   peer: string;
   /** The context that leads to it. */
   to: string;
-  /** How it is known to be there. */
-  also: string;
-  /** Where that is not known: unless what it goes on. */
-  unless: string | undefined;
+  /** How it is known to be there; absent where it is not. */
+  also: string | undefined;
+  /** Where it is not: unless what it goes on. */
+  unless: string;
   dialled: string;
   /** By which it knows the cluster that it dials. */
   names: readonly string[];
@@ -201,9 +201,8 @@ function untoldBy(
     const [alive] = readAsPeer(peer, snapshot, others);
     const also = renamed
       ? `, which is called "${knownAs(renamed)}" by now, is not told, and`
-      : ` is there, in context "${alive?.context}", is not told, and`;
-    const gone = mayHaveLeft ? 'it is gone or has left the mesh' : 'it is gone';
-    const unless = renamed || alive ? undefined : gone;
+      : alive && ` is there, in context "${alive.context}", is not told, and`;
+    const unless = mayHaveLeft ? 'it is gone or has left the mesh' : 'it is gone';
     const owners = own === there ? undefined : own;
     return [{ context: snapshot.context, peer, to, also, unless, dialled: knownAs(snapshot), names, own, owners }];
   });

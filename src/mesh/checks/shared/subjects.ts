@@ -2,7 +2,7 @@ import { podCidrsOf } from '../../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { firstOf } from '../../counted.ts';
 import { type CheckInput, type Subject, whyAlone } from './check.ts';
-import type { ClusterObservation } from './mesh-input.ts';
+import type { ClusterObservation, NodeObservation } from './mesh-input.ts';
 
 /** Why nothing can be said of a cluster's settings. */
 export const NO_CONFIG = 'there is no ConfigMap cilium-config';
@@ -22,7 +22,8 @@ export function othersKnown(cluster: ClusterSnapshot, input: CheckInput): Subjec
 }
 
 /**
- * What agents did not tell that were asked for it, as what is unseen of a cluster: nobody is to take it for well.
+ * What agents did not tell that were asked for it, as what is unseen of a cluster. That an agent told nothing at all nobody is to take for
+ * well; of one that told something else, as one that knows no such command, this may be all that there is.
  * @param answered nodes whose agents did
  * @param beside what else is unseen
  */
@@ -31,9 +32,14 @@ export function untoldByAgents(
   answered: readonly string[],
   beside: readonly string[] = [],
 ): Required<Pick<Subject, 'unseen' | 'isBlind'>> {
-  const silent = (seen?.nodes ?? []).map(({ node }) => node).filter((node) => !answered.includes(node));
+  const silent = (seen?.nodes ?? []).filter(({ node }) => !answered.includes(node));
   if (silent.length === 0) return { unseen: beside, isBlind: false };
-  return { unseen: [...beside, `the agents of ${firstOf(silent)} did not answer`], isBlind: true };
+  const says = `the agents of ${firstOf(silent.map(({ node }) => node))} did not answer`;
+  return { unseen: [...beside, says], isBlind: silent.some(toldNothing) };
+}
+
+function toldNothing({ node: _node, pod: _pod, startedAt: _startedAt, ...told }: NodeObservation): boolean {
+  return Object.values(told).every((answer) => answer === undefined);
 }
 
 /** How many agents a verdict rests on; undefined where it rests on all of them. */
