@@ -242,3 +242,12 @@ describe('Ctrl-C', () => {
     expect(stdout).toBe(healthyText(1, 'mesh-2'));
   });
 });
+
+it('disable says that all is gone where it is stopped while it only waits for the pods, and goes on when it is run again', async () => {
+  await meshctl.ok(enable('mesh-1'));
+  const argv = ['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect=false', '--yes'];
+  const { exitCode, stderr } = await interruptAtWords(argv, 'waiting for the pods to terminate');
+  expect(exitCode).toBe(130);
+  expect(stderr).toMatch(/context "mesh-1": .*Deployment kube-system\/clustermesh-apiserver.* are gone/);
+  await meshctl.ok(argv);
+});

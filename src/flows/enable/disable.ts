@@ -177,6 +177,8 @@ async function removeAll(
     });
     for (const words of unseen) flow.progress.warn(words);
   } catch (error) {
+    // Who stops it while it only waits is to know that all of it is gone.
+    if (flow.signal.aborted) tellWhatStands(flow, journals, error, resumes);
     tellChanged(error, removals);
     throw error;
   }
