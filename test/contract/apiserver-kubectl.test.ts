@@ -46,8 +46,11 @@ async function kubectl(
     reject: false,
     timeout: 120_000,
   });
-  return { stdout, stderr, exitCode };
+  // It reads from a WebSocket before it knows its own streams, and on a busy machine discards what comes that soon.
+  return UNREAD_BY_KUBECTL.test(stderr) ? kubectl(args, options) : { stdout, stderr, exitCode };
 }
+
+const UNREAD_BY_KUBECTL = /websocket\.go:\d+\] Unknown stream id \d+, discarding message/;
 
 /** Runs kubectl, expects success, gives what it printed. */
 async function run(...args: string[]): Promise<string> {
