@@ -10,18 +10,12 @@ import { Duplex } from 'node:stream';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { call } from '../../src/etcd/grpc-call.ts';
 import type { EtcdRead } from '../../src/etcd/handshake.ts';
-import {
-  decodeRangeRequest,
-  encodeRangeResponse,
-  encodeUserListResponse,
-  RANGE_PATH,
-  USER_LIST_PATH,
-} from '../../src/etcd/wire.ts';
 import { certificateBlocks } from '../../src/mesh/certificates/pem.ts';
 import { remembered } from '../../src/mesh/remembered.ts';
 import { parseCertificates, verifyCertificate } from '../../src/sandbox/cilium/certificate-verification.ts';
+import { answerEtcdCall } from '../../src/sandbox/cilium/etcd-calls.ts';
 import { etcdIdAt } from '../../src/sandbox/cilium/etcd-id.ts';
-import { prefixEnd, rangeEndOf } from '../../src/sandbox/cilium/etcd-permissions.ts';
+import { prefixEnd } from '../../src/sandbox/cilium/etcd-permissions.ts';
 import {
   ConnectionFailure,
   type EtcdSession,
@@ -271,38 +265,19 @@ const isPair = remembered(
       .digest('base64'),
 );
 
-const [OK, PERMISSION_DENIED] = [0, 7];
-
 /** As `call` of src/etcd, over what `shakeHandsInProcess` gave; undefined for what comes over TLS. */
-export function callInProcess(secured: TLSSocket, ...[, { path, message }]: TailOf<typeof call>) {
-  return IN_PROCESS in secured ? answerOf(secured as unknown as InProcessTls, path, message) : undefined;
+export function callInProcess(...[secured, , request]: Parameters<typeof call>): ReturnType<typeof call> | undefined {
+  return IN_PROCESS in secured ? answered(secured as unknown as InProcessTls, request) : undefined;
 }
 
-type TailOf<F extends (...args: never[]) => unknown> = Parameters<F> extends [unknown, ...infer Tail] ? Tail : never;
-
-async function answerOf(
+async function answered(
   { etcd: { state }, client, clusterId }: InProcessTls,
-  path: string,
-  message: Uint8Array,
+  request: Parameters<typeof call>[2],
 ): ReturnType<typeof call> {
   await turn();
-  const answer = messageOf();
+  const { status, words, message } = answerEtcdCall(state, client, { ...request, clusterId });
   await turn();
-  return answer
-    ? { status: OK, message: '', messages: [answer] }
-    : { status: PERMISSION_DENIED, message: REFUSED, messages: [] };
-
-  function messageOf(): Uint8Array | undefined {
-    if (path === USER_LIST_PATH) {
-      const names = state.userNames(client);
-      return names && encodeUserListResponse(names);
-    }
-    if (path !== RANGE_PATH) throw new Error(`it is asked for ${path}`);
-    const { key, rangeEnd } = decodeRangeRequest(message);
-    const found = state.range(client, Buffer.from(key).toString(), rangeEndOf(rangeEnd));
-    const kvs = found?.map(([name, value]) => ({ key: Buffer.from(name), value: Buffer.from(value) }));
-    return kvs && encodeRangeResponse({ kvs, clusterId });
-  }
+  return { status, message: words, messages: message ? [message] : [] };
 }
 
 function leafOf(pem: string): X509Certificate {

@@ -3,27 +3,14 @@ import { createServer as createHttpServer } from 'node:http';
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import {
-  decodeRangeRequest,
-  encodeRangeResponse,
-  encodeUserListResponse,
-  frameMessage,
-  RANGE_PATH,
-  readMessages,
-  USER_LIST_PATH,
-} from '../../etcd/wire.ts';
+import { frameMessage, readMessages } from '../../etcd/wire.ts';
+import { answerEtcdCall, type EtcdCallAnswer } from './etcd-calls.ts';
 import { etcdIdAt } from './etcd-id.ts';
-import { rangeEndOf } from './etcd-permissions.ts';
-import { changedPing, REFUSED } from './etcd-session.ts';
+import { changedPing } from './etcd-session.ts';
 import { createEtcdState, type EtcdClient, type EtcdState, type EtcdStateOptions } from './etcd-state.ts';
 
 /** What it says that it is. */
 export const ETCD_VERSION = '3.6.0-sandbox';
-
-/** gRPC status codes. */
-const OK = 0;
-const PERMISSION_DENIED = 7;
-const UNIMPLEMENTED = 12;
 
 /** What of its state others change and read. */
 type KeptState = Pick<EtcdState, 'setUsers' | 'put' | 'replacePrefix' | 'list'>;
@@ -91,29 +78,10 @@ export function startEtcd(options: EtcdOptions, state: EtcdState = createEtcdSta
     stream.on('error', () => stream.destroy());
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.once('end', () => {
-      if (path === RANGE_PATH) range(stream, Buffer.concat(chunks), client);
-      else if (path === USER_LIST_PATH) listUsers(stream, client);
-      else answer(stream, UNIMPLEMENTED, `unknown method ${path}`);
+      const [message = new Uint8Array()] = readMessages(Buffer.concat(chunks));
+      const clusterId = etcdIdAt((server.address() as AddressInfo | null)?.port);
+      answer(stream, answerEtcdCall(state, client, { path, message, clusterId }));
     });
-  }
-
-  function range(stream: ServerHttp2Stream, body: Buffer, client: EtcdClient) {
-    const [message = new Uint8Array()] = readMessages(body);
-    const request = decodeRangeRequest(message);
-    const found = state.range(client, Buffer.from(request.key).toString(), rangeEndOf(request.rangeEnd));
-    if (!found) {
-      answer(stream, PERMISSION_DENIED, REFUSED);
-      return;
-    }
-    const kvs = found.map(([key, value]) => ({ key: Buffer.from(key), value: Buffer.from(value) }));
-    const clusterId = etcdIdAt((server.address() as AddressInfo | null)?.port);
-    answer(stream, OK, '', encodeRangeResponse({ kvs, clusterId }));
-  }
-
-  function listUsers(stream: ServerHttp2Stream, client: EtcdClient) {
-    const names = state.userNames(client);
-    if (names) answer(stream, OK, '', encodeUserListResponse(names));
-    else answer(stream, PERMISSION_DENIED, REFUSED);
   }
 
   state.onChange((prefixes) => {
@@ -147,19 +115,19 @@ export function startEtcd(options: EtcdOptions, state: EtcdState = createEtcdSta
   };
 }
 
-function answer(stream: ServerHttp2Stream, code: number, message: string, body?: Uint8Array) {
+function answer(stream: ServerHttp2Stream, { status: code, words, message }: EtcdCallAnswer) {
   if (stream.destroyed) return;
   const status = {
     'grpc-status': String(code),
-    ...(message && { 'grpc-message': message }),
+    ...(words && { 'grpc-message': words }),
   };
   const headers = { ':status': 200, 'content-type': 'application/grpc' };
-  if (!body) {
+  if (!message) {
     // Trailers only.
     stream.respond({ ...headers, ...status }, { endStream: true });
     return;
   }
   stream.respond(headers, { waitForTrailers: true });
   stream.once('wantTrailers', () => stream.sendTrailers(status));
-  stream.end(frameMessage(body));
+  stream.end(frameMessage(message));
 }
