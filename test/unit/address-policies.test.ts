@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { addressRulesOf } from '../../src/mesh/cilium/address-rules.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
-import { addressChangesByStranger, addressPolicyChanges } from '../../src/mesh/connect/address-policies.ts';
+import { addressChangesByStranger, addressPolicyChanges } from '../../src/mesh/connect/policies/address-policies.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { requireForeseen } from '../../src/mesh/plan/agreement.ts';
 import { snapshotOf } from '../support/snapshots.ts';

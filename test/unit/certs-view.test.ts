@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { type CertificateFault, listCertificates } from '../../src/mesh/certificates/inventory.ts';
 import { describeFindings } from '../../src/mesh/checks/catalogue.ts';
-import { expiry } from '../../src/mesh/checks/tls.ts';
+import { expiry } from '../../src/mesh/checks/tls/tls.ts';
 import { REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from '../../src/mesh/objects/names.ts';
 import { certificatesText } from '../../src/views/certificates/certs-view.ts';
 import type { Theme } from '../../src/views/theme.ts';

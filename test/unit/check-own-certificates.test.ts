@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
-import { TLS_CHECKS } from '../../src/mesh/checks/tls.ts';
+import { TLS_CHECKS } from '../../src/mesh/checks/tls/tls.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { keyOf } from '../../src/mesh/objects/kube-object.ts';
 import { secretRef } from '../../src/mesh/objects/names.ts';

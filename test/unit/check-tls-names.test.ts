@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { uncoveredHosts } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
-import { TLS_CHECKS } from '../../src/mesh/checks/tls.ts';
+import { TLS_CHECKS } from '../../src/mesh/checks/tls/tls.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type PeerEndpoint, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';

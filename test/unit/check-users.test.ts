@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { describeFindings } from '../../src/mesh/checks/catalogue.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
-import { USERS_CHECKS } from '../../src/mesh/checks/users.ts';
+import { USERS_CHECKS } from '../../src/mesh/checks/tls/users.ts';
 import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverDeployment, NOW, snapshotOf } from '../support/snapshots.ts';
 

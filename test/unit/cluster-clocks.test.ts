@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { clockHazards } from '../../src/mesh/certificates/clock-hazards.ts';
-import { CLOCK_CHECKS } from '../../src/mesh/checks/clocks.ts';
 import { runChecks } from '../../src/mesh/checks/shared/check.ts';
+import { CLOCK_CHECKS } from '../../src/mesh/checks/tls/clocks.ts';
 import { apartWords, DoubtfulTime, timeIn } from '../../src/mesh/cluster-clocks.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';

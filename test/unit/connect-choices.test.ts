@@ -6,7 +6,7 @@ import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { chooseCredential } from '../../src/mesh/connect/credentials.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { planDirection } from '../../src/mesh/connect/direction.ts';
-import { planDisconnect } from '../../src/mesh/connect/disconnect-plan.ts';
+import { planDisconnect } from '../../src/mesh/connect/disconnect/disconnect-plan.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
 import { disturbanceOf } from '../../src/mesh/demo/disturbance.ts';
 import { planDemo } from '../../src/mesh/demo/plan-demo.ts';

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { policiesNamed } from '../../src/mesh/connect/policy-words.ts';
+import { policiesNamed } from '../../src/mesh/connect/policies/policy-words.ts';
 import { counted, shareOf } from '../../src/mesh/counted.ts';
 
 const SRC = fileURLToPath(new URL('../../src/', import.meta.url));

@@ -6,7 +6,7 @@ import {
   nameOfDead,
   namesAtPeer,
   withWayOut,
-} from '../../src/mesh/connect/dead-cluster.ts';
+} from '../../src/mesh/connect/disconnect/dead-cluster.ts';
 import { type ErrorCode, MeshctlError } from '../../src/mesh/errors.ts';
 import { remoteUserName } from '../../src/mesh/peers/file/peer-config.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';

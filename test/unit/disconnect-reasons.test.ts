@@ -1,6 +1,6 @@
 /** A step of a disconnect says what becomes of what was chosen, by what is written down before and after it. */
 import { describe, expect, it } from 'vitest';
-import { planDisconnect } from '../../src/mesh/connect/disconnect-plan.ts';
+import { planDisconnect } from '../../src/mesh/connect/disconnect/disconnect-plan.ts';
 import { marksFor, type PeerChoices } from '../../src/mesh/peers/peer-choices.ts';
 import { secretObject, snapshotOf } from '../support/snapshots.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
-import { disconnectEffects, partingsOf, planDisconnect } from '../../src/mesh/connect/disconnect-plan.ts';
+import { disconnectEffects, partingsOf, planDisconnect } from '../../src/mesh/connect/disconnect/disconnect-plan.ts';
 import { doubtAboutUsers, usersToRestore } from '../../src/mesh/enable/effects/lost-users.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../../src/mesh/objects/names.ts';

@@ -1,17 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { renewAuthorityFirst, rotateAuthority } from '../../src/mesh/certificates/authority-time.ts';
-import { TRUST_CHECKS } from '../../src/mesh/checks/authority.ts';
 import { COMPATIBILITY_CHECKS } from '../../src/mesh/checks/compatibility.ts';
 import { PEER_CHECKS } from '../../src/mesh/checks/peers.ts';
 import { runChecksByMesh } from '../../src/mesh/checks/shared/by-mesh.ts';
 import { besideOthers, type Check, type CheckInput, runChecks } from '../../src/mesh/checks/shared/check.ts';
 import { STANDING_CHECKS } from '../../src/mesh/checks/standing.ts';
+import { TRUST_CHECKS } from '../../src/mesh/checks/tls/authority.ts';
 import { clusterNameOf, requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
-import { nameOfDead, namesAtPeer } from '../../src/mesh/connect/dead-cluster.ts';
 import type { Direction } from '../../src/mesh/connect/direction.ts';
+import { nameOfDead, namesAtPeer } from '../../src/mesh/connect/disconnect/dead-cluster.ts';
+import {
+  isOfNotPeers,
+  notPeersAmong,
+  notPeersNotes,
+  requirePeers,
+} from '../../src/mesh/connect/disconnect/not-peers.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
-import { isOfNotPeers, notPeersAmong, notPeersNotes, requirePeers } from '../../src/mesh/connect/not-peers.ts';
 import { unprovedAddresses } from '../../src/mesh/connect/unproved.ts';
 import { faultsOf } from '../../src/mesh/faults/faults-of.ts';
 import { extraPeers } from '../../src/mesh/file/extra.ts';

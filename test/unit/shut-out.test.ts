@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
-import { openConnections, stillLetIn, tellsOfUser } from '../../src/mesh/connect/shut-out.ts';
+import { openConnections, stillLetIn, tellsOfUser } from '../../src/mesh/connect/disconnect/shut-out.ts';
 import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { certificateFacts, NOW, secretObject, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { awaitParted } from '../../src/flows/connect/await-parted.ts';
 import type { Flow } from '../../src/flows/flow.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
-import type { Parting } from '../../src/mesh/connect/disconnect-plan.ts';
+import type { Parting } from '../../src/mesh/connect/disconnect/disconnect-plan.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import { CHECKOUT } from '../support/schemas.ts';

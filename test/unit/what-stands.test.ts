@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { byWhoIsTold } from '../../src/mesh/connect/disconnect-plan.ts';
-import { saysWhatStands, whatStands } from '../../src/mesh/connect/what-stands.ts';
+import { byWhoIsTold } from '../../src/mesh/connect/disconnect/disconnect-plan.ts';
+import { saysWhatStands, whatStands } from '../../src/mesh/connect/disconnect/what-stands.ts';
 import type { StepAction } from '../../src/mesh/plan/plan.ts';
 import { disconnectText, partedLines } from '../../src/views/connect/disconnect-view.ts';
 import { PLAIN } from '../support/plain-theme.ts';

@@ -2,7 +2,7 @@ import type { FileMember } from '../../flows/file/file-member.ts';
 import type { PreparedMesh } from '../../flows/file/prepare-mesh.ts';
 import type { Target } from '../../flows/flow.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import { forget } from '../../mesh/connect/dead-cluster.ts';
+import { forget } from '../../mesh/connect/disconnect/dead-cluster.ts';
 import { halfLeft } from '../../mesh/file/extra.ts';
 import type { CommandContext } from '../command.ts';
 import type { ClusterFlags } from '../targets/cluster-flags.ts';

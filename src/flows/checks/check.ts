@@ -1,5 +1,4 @@
 import { ANSWER_CHECKS } from '../../mesh/checks/answers.ts';
-import { UNFINISHED_ROTATION } from '../../mesh/checks/authority.ts';
 import {
   type CheckEntry,
   describeFindings,
@@ -11,6 +10,7 @@ import { hangsOnConnections } from '../../mesh/checks/exposure.ts';
 import { runChecksByMesh } from '../../mesh/checks/shared/by-mesh.ts';
 import { runChecks } from '../../mesh/checks/shared/check.ts';
 import type { ClusterObservation, MeshCheckInput } from '../../mesh/checks/shared/mesh-input.ts';
+import { UNFINISHED_ROTATION } from '../../mesh/checks/tls/authority.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { enabledByForce } from '../../mesh/faults/contested-enable.ts';

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
+import type { Parting } from '../../mesh/connect/disconnect/disconnect-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { isPodRunning, livingPods } from '../../mesh/objects/pods.ts';

@@ -4,8 +4,8 @@ import { replicasOf } from '../../mesh/apiserver/deployment.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { describeCommand } from '../../mesh/command-line.ts';
 import { dialingSecret } from '../../mesh/connect/direction.ts';
-import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
-import { stillLetIn, tellsOfUser } from '../../mesh/connect/shut-out.ts';
+import type { Parting } from '../../mesh/connect/disconnect/disconnect-plan.ts';
+import { stillLetIn, tellsOfUser } from '../../mesh/connect/disconnect/shut-out.ts';
 import { isRefusal, MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
 import {

@@ -1,10 +1,10 @@
 import { asPlanned, type Journal } from '../../kube/apply.ts';
 import { withPatience } from '../../kube/patience.ts';
 import { connectCommand } from '../../mesh/command-line.ts';
-import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
-import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
-import { stillLetIn } from '../../mesh/connect/shut-out.ts';
+import { forget } from '../../mesh/connect/disconnect/dead-cluster.ts';
+import type { Parting } from '../../mesh/connect/disconnect/disconnect-plan.ts';
+import { stillLetIn } from '../../mesh/connect/disconnect/shut-out.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { KVSTOREMESH_PEERS_SECRET } from '../../mesh/objects/names.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';

@@ -2,7 +2,6 @@ import { COMPATIBILITY_CHECKS, forConnect } from '../../mesh/checks/compatibilit
 import { type Finding, runChecks } from '../../mesh/checks/shared/check.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { addressPolicyChanges } from '../../mesh/connect/address-policies.ts';
 import { planDial } from '../../mesh/connect/dial-plan.ts';
 import {
   type Direction,
@@ -10,18 +9,19 @@ import {
   dialsThroughKvstoremesh,
   planDirection,
 } from '../../mesh/connect/direction.ts';
+import { formerLetIn } from '../../mesh/connect/disconnect/shut-out.ts';
 import { connectEffects } from '../../mesh/connect/effects.ts';
 import { formerAnswers, untoldDials } from '../../mesh/connect/former-answers.ts';
 import { asJoining } from '../../mesh/connect/joining.ts';
 import { choiceNotes, type Dial } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
+import { addressPolicyChanges } from '../../mesh/connect/policies/address-policies.ts';
+import { widenedPolicies } from '../../mesh/connect/policies/widened-policies.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
 import { planServe } from '../../mesh/connect/serve-plan.ts';
-import { formerLetIn } from '../../mesh/connect/shut-out.ts';
 import { unknownRangeNotes } from '../../mesh/connect/unknown-ranges.ts';
 import { unknownVersionNotes } from '../../mesh/connect/unknown-version.ts';
 import { unprovedWarnings } from '../../mesh/connect/unproved.ts';
-import { widenedPolicies } from '../../mesh/connect/widened-policies.ts';
 import { beingDisabled } from '../../mesh/enable/unfinished-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { aliasPath } from '../../mesh/peers/file/host-aliases.ts';

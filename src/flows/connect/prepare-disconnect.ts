@@ -2,8 +2,14 @@ import { hasTakenIdentity, requireSettledName } from '../../mesh/apiserver/pod-m
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { forget, isCalledAsPeer, maybeDead, nameOfDead, withWayOut } from '../../mesh/connect/dead-cluster.ts';
 import { requireListOfUsers, requireUsersFile } from '../../mesh/connect/direction.ts';
+import {
+  forget,
+  isCalledAsPeer,
+  maybeDead,
+  nameOfDead,
+  withWayOut,
+} from '../../mesh/connect/disconnect/dead-cluster.ts';
 import {
   disconnectEffects,
   isDialThere,
@@ -12,9 +18,9 @@ import {
   type PartingCluster,
   partingsOf,
   planDisconnect,
-} from '../../mesh/connect/disconnect-plan.ts';
-import { isOfNotPeers, notPeersAmong, notPeersNotes, requirePeers } from '../../mesh/connect/not-peers.ts';
-import { openConnections } from '../../mesh/connect/shut-out.ts';
+} from '../../mesh/connect/disconnect/disconnect-plan.ts';
+import { isOfNotPeers, notPeersAmong, notPeersNotes, requirePeers } from '../../mesh/connect/disconnect/not-peers.ts';
+import { openConnections } from '../../mesh/connect/disconnect/shut-out.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { dialsOf } from '../../mesh/peers/connection-mode.ts';

@@ -1,5 +1,5 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { type PutBack, saysWhatStands, whatStands, withoutPutBack } from '../../mesh/connect/what-stands.ts';
+import { type PutBack, saysWhatStands, whatStands, withoutPutBack } from '../../mesh/connect/disconnect/what-stands.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Flow } from '../flow.ts';
 import type { PreparedDisconnect } from './prepare-disconnect.ts';

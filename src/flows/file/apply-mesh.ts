@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { linkSignals } from '../../kube/http/linked-signal.ts';
 import { withPatience } from '../../kube/patience.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
-import { byWhoIsTold } from '../../mesh/connect/disconnect-plan.ts';
+import { byWhoIsTold } from '../../mesh/connect/disconnect/disconnect-plan.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';

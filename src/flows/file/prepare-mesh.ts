@@ -3,7 +3,7 @@ import { loadTemplates, type Templates, templateRefs } from '../../manifests/loa
 import { keptForItself } from '../../mesh/checks/peer-secrets.ts';
 import { requireCilium } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { notPeersNotes } from '../../mesh/connect/not-peers.ts';
+import { notPeersNotes } from '../../mesh/connect/disconnect/not-peers.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { halfEnabledAmong } from '../../mesh/faults/unready.ts';

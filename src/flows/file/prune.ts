@@ -1,8 +1,8 @@
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
-import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { requireListOfUsers } from '../../mesh/connect/direction.ts';
+import { forget } from '../../mesh/connect/disconnect/dead-cluster.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { dialsOfLeaving, halfLeft, isOfNoFile, leavingClusters } from '../../mesh/file/extra.ts';

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
+import type { Parting } from '../../mesh/connect/disconnect/disconnect-plan.ts';
 import { isOutdated } from '../../mesh/invitation/outdated.ts';
 import {
   type InvitationRecord,

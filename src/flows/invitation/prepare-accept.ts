@@ -1,15 +1,15 @@
 import { clockHazards } from '../../mesh/certificates/clock-hazards.ts';
 import { trustedBy } from '../../mesh/certificates/trust.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { addressChangesByStranger } from '../../mesh/connect/address-policies.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
 import { connectEffects } from '../../mesh/connect/effects.ts';
 import { formerAnswers } from '../../mesh/connect/former-answers.ts';
 import { asJoining } from '../../mesh/connect/joining.ts';
 import type { Member } from '../../mesh/connect/member.ts';
+import { addressChangesByStranger } from '../../mesh/connect/policies/address-policies.ts';
+import { widenedByStranger } from '../../mesh/connect/policies/widened-policies.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
 import { unknownRangeNotes } from '../../mesh/connect/unknown-ranges.ts';
-import { widenedByStranger } from '../../mesh/connect/widened-policies.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { memberOf } from '../../mesh/invitation/described-cluster.ts';
 import { isDialledBeside, rivalsAmong } from '../../mesh/invitation/dialled-so-far.ts';

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { isTunnel } from '../../mesh/cilium/datapath.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
+import type { Parting } from '../../mesh/connect/disconnect/disconnect-plan.ts';
 import type { MeshctlError } from '../../mesh/errors.ts';
 import type { NamedDial } from '../../mesh/file/topology.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';

@@ -1,8 +1,8 @@
 import type { Journal, JournalEntry } from '../../kube/apply.ts';
 import { inversePatch } from '../../kube/merge-patch.ts';
 import { connectCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
+import { forget } from '../../mesh/connect/disconnect/dead-cluster.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import { REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
-import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
-import type { PutBack } from '../../mesh/connect/what-stands.ts';
+import type { Parting } from '../../mesh/connect/disconnect/disconnect-plan.ts';
+import type { PutBack } from '../../mesh/connect/disconnect/what-stands.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { configMapRef, REMOTE_ROLE, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
 import { managersOfKey } from '../../mesh/objects/ownership.ts';

@@ -2,19 +2,19 @@ import { groupBy } from '../pairs.ts';
 import { ADMISSION_CHECKS } from './admission.ts';
 import { ANSWER_CHECKS } from './answers.ts';
 import { APISERVER_CHECKS } from './apiserver.ts';
-import { CA_CHECKS, TRUST_CHECKS } from './authority.ts';
-import { CLOCK_CHECKS } from './clocks.ts';
 import { COMPATIBILITY_CHECKS } from './compatibility.ts';
 import { NETWORK_CHECKS, ROUTE_CHECKS } from './network.ts';
-import { ORPHAN_CHECKS } from './orphaned-users.ts';
 import { OWNERSHIP_CHECKS } from './ownership.ts';
 import { PEER_CHECKS } from './peers.ts';
 import { RUNNING_CHECKS } from './running.ts';
 import type { Check, Finding } from './shared/check.ts';
 import type { MeshCheck } from './shared/mesh-input.ts';
 import { STANDING_CHECKS } from './standing.ts';
-import { TLS_CHECKS } from './tls.ts';
-import { USERS_CHECKS } from './users.ts';
+import { CA_CHECKS, TRUST_CHECKS } from './tls/authority.ts';
+import { CLOCK_CHECKS } from './tls/clocks.ts';
+import { ORPHAN_CHECKS } from './tls/orphaned-users.ts';
+import { TLS_CHECKS } from './tls/tls.ts';
+import { USERS_CHECKS } from './tls/users.ts';
 import { APISERVER_VERSION_CHECKS } from './versions.ts';
 
 /** What can be judged before enable and connect. */

@@ -12,7 +12,7 @@ import {
 import type { CiliumConfigKey } from '../cilium/known-keys.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, ownedElsewhere } from '../command-line.ts';
-import { forget } from '../connect/dead-cluster.ts';
+import { forget } from '../connect/disconnect/dead-cluster.ts';
 import { firstOf } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy, pairsOf } from '../pairs.ts';

@@ -55,7 +55,7 @@ import { PEER_SECRET_CHECKS } from './peer-secrets.ts';
 import { findingOf, type MeshCheck, type MeshCheckInput } from './shared/mesh-input.ts';
 import { type Lack, ofBoth, type PeerQuestion, type PeerVerdict, perPeer } from './shared/per-peer.ts';
 import { saysUnconnected, unconnected } from './shared/unconnected.ts';
-import { expiry } from './tls.ts';
+import { expiry } from './tls/tls.ts';
 
 /** The fault of a cluster's files for a peer, of these, that another check finds. */
 function causeIn(from: ClusterSnapshot, peer: string, ids: readonly FaultId[], now: Date): PeerVerdict['cause'] {

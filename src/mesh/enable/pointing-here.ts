@@ -1,5 +1,5 @@
 import { unnamedContext } from '../command-line.ts';
-import { forget, forgetEach } from '../connect/dead-cluster.ts';
+import { forget, forgetEach } from '../connect/disconnect/dead-cluster.ts';
 import { capital, counted, enumerated } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy } from '../pairs.ts';

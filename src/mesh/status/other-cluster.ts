@@ -2,7 +2,7 @@ import { recordedIdentity } from '../apiserver/recorded-identity.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { connectCommand, meshctlCommand } from '../command-line.ts';
-import { forget } from '../connect/dead-cluster.ts';
+import { forget } from '../connect/disconnect/dead-cluster.ts';
 import type { Fault, FaultId } from '../faults/fault.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';

@@ -1,5 +1,5 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { forget } from '../../mesh/connect/dead-cluster.ts';
+import { forget } from '../../mesh/connect/disconnect/dead-cluster.ts';
 import { counted } from '../../mesh/counted.ts';
 import type { StraySender } from '../../mesh/services/silence.ts';
 import type { ClusterLoss, ServiceSurvival } from '../../mesh/services/survival.ts';

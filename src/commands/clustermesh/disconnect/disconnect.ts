@@ -13,7 +13,7 @@ import { type OtherClusters, readLostBackends } from '../../../flows/services/re
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { alikeWarnings } from '../../../mesh/alike-warnings.ts';
 import { meshctlCommand } from '../../../mesh/command-line.ts';
-import { byWhoIsTold } from '../../../mesh/connect/disconnect-plan.ts';
+import { byWhoIsTold } from '../../../mesh/connect/disconnect/disconnect-plan.ts';
 import { exitOf, MeshctlError } from '../../../mesh/errors.ts';
 import { knownAs } from '../../../mesh/peers/concerned-peers.ts';
 import { isChange } from '../../../mesh/plan/plan.ts';

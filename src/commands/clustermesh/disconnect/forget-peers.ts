@@ -17,7 +17,7 @@ import {
   isForgottenOne,
   namesAtPeer,
   readAsPeer,
-} from '../../../mesh/connect/dead-cluster.ts';
+} from '../../../mesh/connect/disconnect/dead-cluster.ts';
 import { enumerated } from '../../../mesh/counted.ts';
 import { groupBy } from '../../../mesh/pairs.ts';
 import { knownAs } from '../../../mesh/peers/concerned-peers.ts';

@@ -1,6 +1,6 @@
-import { clusterNameOf } from '../cilium/identity.ts';
-import { changedObjects } from '../plan/changed-objects.ts';
-import type { Plan } from '../plan/plan.ts';
+import { clusterNameOf } from '../../cilium/identity.ts';
+import { changedObjects } from '../../plan/changed-objects.ts';
+import type { Plan } from '../../plan/plan.ts';
 import type { Parting } from './disconnect-plan.ts';
 
 /** What a disconnect that is only waited for has done in one cluster, by names of its peers. */

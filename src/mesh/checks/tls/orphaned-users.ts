@@ -1,16 +1,16 @@
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand, meshctlCommand } from '../command-line.ts';
-import { lostFileFault } from '../faults/lost-files.ts';
-import { SHARED_USER } from '../objects/names.ts';
-import { knownAs } from '../peers/concerned-peers.ts';
-import { remoteUserName } from '../peers/file/peer-config.ts';
-import { haveLostBothHalves, mendBothLost, saysBothLost } from '../peers/lost-halves.ts';
-import { isPeerByNameAlone, withoutNamesakes } from '../peers/namesakes.ts';
-import { peersLetIn, servedPeers } from '../peers/peer-choices.ts';
-import { configuredPeers } from '../peers/peers.ts';
-import { isWithoutPeers } from '../peers/peers-on-record.ts';
-import type { Finding, Subject } from './shared/check.ts';
-import { type ClusterObservation, findingOf, type MeshCheck } from './shared/mesh-input.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { connectCommand, meshctlCommand } from '../../command-line.ts';
+import { lostFileFault } from '../../faults/lost-files.ts';
+import { SHARED_USER } from '../../objects/names.ts';
+import { knownAs } from '../../peers/concerned-peers.ts';
+import { remoteUserName } from '../../peers/file/peer-config.ts';
+import { haveLostBothHalves, mendBothLost, saysBothLost } from '../../peers/lost-halves.ts';
+import { isPeerByNameAlone, withoutNamesakes } from '../../peers/namesakes.ts';
+import { peersLetIn, servedPeers } from '../../peers/peer-choices.ts';
+import { configuredPeers } from '../../peers/peers.ts';
+import { isWithoutPeers } from '../../peers/peers-on-record.ts';
+import type { Finding, Subject } from '../shared/check.ts';
+import { type ClusterObservation, findingOf, type MeshCheck } from '../shared/mesh-input.ts';
 
 /** Who may log in to a cluster's etcd. */
 export const ORPHAN_CHECKS: readonly MeshCheck[] = [

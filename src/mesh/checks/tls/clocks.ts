@@ -1,13 +1,13 @@
-import { validityFault } from '../certificates/cluster-certificates.ts';
-import { apartWords, DoubtfulTime, refusesNew, timeIn } from '../cluster-clocks.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { firstOf } from '../counted.ts';
-import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from '../objects/names.ts';
-import { knownAs } from '../peers/concerned-peers.ts';
-import { withoutNamesakes } from '../peers/namesakes.ts';
-import { configuredPeers } from '../peers/peers.ts';
-import { besideOthers, type Check, type Finding, type Subject } from './shared/check.ts';
-import { findingOf } from './shared/mesh-input.ts';
+import { validityFault } from '../../certificates/cluster-certificates.ts';
+import { apartWords, DoubtfulTime, refusesNew, timeIn } from '../../cluster-clocks.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { firstOf } from '../../counted.ts';
+import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from '../../objects/names.ts';
+import { knownAs } from '../../peers/concerned-peers.ts';
+import { withoutNamesakes } from '../../peers/namesakes.ts';
+import { configuredPeers } from '../../peers/peers.ts';
+import { besideOthers, type Check, type Finding, type Subject } from '../shared/check.ts';
+import { findingOf } from '../shared/mesh-input.ts';
 
 /**
  * The certificates that a cluster verifies, with where they are: those of its own programs, by which they know each other, those of

@@ -1,25 +1,25 @@
-import { clusterNameOf } from '../cilium/identity.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand } from '../command-line.ts';
-import { enumerated } from '../counted.ts';
-import type { NamedDial } from '../file/topology.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { AGENT_PEERS_SECRET, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
-import { dataKeys } from '../objects/secret-data.ts';
-import { groupBy } from '../pairs.ts';
-import { concernedPeers, knownAs, namesOf } from '../peers/concerned-peers.ts';
-import { removeAliasesSteps } from '../peers/file/host-aliases.ts';
-import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
-import { removeKeys } from '../peers/file/peer-secrets.ts';
-import { leavingIn, leavingMark } from '../peers/leaving-marks.ts';
-import { dialsNamesake } from '../peers/namesakes.ts';
-import { choicesIn, differingMarks, type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
-import { configuredPeers, expectedPeers, isLetIn, loginCertificate, ownUser, PEER_SECRETS } from '../peers/peers.ts';
-import { restartEffects } from '../peers/restarts/restart-effects.ts';
-import { removeUsersEdit, rollbackRemoveUsers } from '../peers/users/remote-users.ts';
-import { markChanges } from '../plan/diff.ts';
-import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
-import type { Plan, Step } from '../plan/plan.ts';
+import { clusterNameOf } from '../../cilium/identity.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { connectCommand } from '../../command-line.ts';
+import { enumerated } from '../../counted.ts';
+import type { NamedDial } from '../../file/topology.ts';
+import { keyOf } from '../../objects/kube-object.ts';
+import { AGENT_PEERS_SECRET, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../../objects/names.ts';
+import { dataKeys } from '../../objects/secret-data.ts';
+import { groupBy } from '../../pairs.ts';
+import { concernedPeers, knownAs, namesOf } from '../../peers/concerned-peers.ts';
+import { removeAliasesSteps } from '../../peers/file/host-aliases.ts';
+import { peerCertificateKeys, remoteUserName } from '../../peers/file/peer-config.ts';
+import { removeKeys } from '../../peers/file/peer-secrets.ts';
+import { leavingIn, leavingMark } from '../../peers/leaving-marks.ts';
+import { dialsNamesake } from '../../peers/namesakes.ts';
+import { choicesIn, differingMarks, type Marks, marksFor, noMarks, peersLetIn } from '../../peers/peer-choices.ts';
+import { configuredPeers, expectedPeers, isLetIn, loginCertificate, ownUser, PEER_SECRETS } from '../../peers/peers.ts';
+import { restartEffects } from '../../peers/restarts/restart-effects.ts';
+import { removeUsersEdit, rollbackRemoveUsers } from '../../peers/users/remote-users.ts';
+import { markChanges } from '../../plan/diff.ts';
+import { mergeEffects, type PeerEffect } from '../../plan/peer-effects.ts';
+import type { Plan, Step } from '../../plan/plan.ts';
 
 /** What one cluster forgets. */
 export interface Parting {

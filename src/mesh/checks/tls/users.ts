@@ -1,15 +1,15 @@
-import { makesRemoteUsers } from '../apiserver/deployment.ts';
-import { apiserverDeployment } from '../apiserver/live.ts';
-import { timeIn } from '../cluster-clocks.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { lastChange, TAKEN_UP_WITHIN_MS } from '../objects/last-change.ts';
-import { APISERVER, configMapRef, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
-import { restartWorkloads } from '../objects/restart.ts';
-import { knownAs } from '../peers/concerned-peers.ts';
-import { type Finding, listed } from './shared/check.ts';
-import { type ClusterObservation, findingOf, type MeshCheck } from './shared/mesh-input.ts';
+import { makesRemoteUsers } from '../../apiserver/deployment.ts';
+import { apiserverDeployment } from '../../apiserver/live.ts';
+import { timeIn } from '../../cluster-clocks.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { meshctlCommand } from '../../command-line.ts';
+import { keyOf } from '../../objects/kube-object.ts';
+import { lastChange, TAKEN_UP_WITHIN_MS } from '../../objects/last-change.ts';
+import { APISERVER, configMapRef, REMOTE_USERS_CONFIGMAP } from '../../objects/names.ts';
+import { restartWorkloads } from '../../objects/restart.ts';
+import { knownAs } from '../../peers/concerned-peers.ts';
+import { type Finding, listed } from '../shared/check.ts';
+import { type ClusterObservation, findingOf, type MeshCheck } from '../shared/mesh-input.ts';
 
 /** The user without which etcd does not ask who its clients are (Cilium's pkg/kvstore/etcdinit). */
 const ROOT = 'root';

@@ -1,20 +1,20 @@
-import { runsKvstoremesh } from '../apiserver/deployment.ts';
-import { serviceEndpoints } from '../apiserver/endpoints.ts';
-import { apiserverDeployment } from '../apiserver/live.ts';
-import type { CertificateFacts } from '../certificates/certificate.ts';
-import { coversHost } from '../certificates/cluster-certificates.ts';
-import { reissueAdvice } from '../certificates/reissue.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { connectCommand } from '../command-line.ts';
-import { firstOf } from '../counted.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { meshHostname, SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';
-import { toolOwner } from '../objects/ownership.ts';
-import { knownAs } from '../peers/concerned-peers.ts';
-import { hostsDialled } from '../peers/hosts-dialled.ts';
-import { withoutNamesakes } from '../peers/namesakes.ts';
-import type { Finding } from './shared/check.ts';
-import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
+import { runsKvstoremesh } from '../../apiserver/deployment.ts';
+import { serviceEndpoints } from '../../apiserver/endpoints.ts';
+import { apiserverDeployment } from '../../apiserver/live.ts';
+import type { CertificateFacts } from '../../certificates/certificate.ts';
+import { coversHost } from '../../certificates/cluster-certificates.ts';
+import { reissueAdvice } from '../../certificates/reissue.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { connectCommand } from '../../command-line.ts';
+import { firstOf } from '../../counted.ts';
+import { keyOf } from '../../objects/kube-object.ts';
+import { meshHostname, SERVER_CERT_SECRET, secretRef, serviceHostname } from '../../objects/names.ts';
+import { toolOwner } from '../../objects/ownership.ts';
+import { knownAs } from '../../peers/concerned-peers.ts';
+import { hostsDialled } from '../../peers/hosts-dialled.ts';
+import { withoutNamesakes } from '../../peers/namesakes.ts';
+import type { Finding } from '../shared/check.ts';
+import { findingOf, type MeshCheck } from '../shared/mesh-input.ts';
 
 /** What is dialled of a cluster, held against its server certificate. */
 interface Names {

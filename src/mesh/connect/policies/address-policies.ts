@@ -1,15 +1,15 @@
-import type { AddressRule } from '../cilium/address-rules.ts';
-import { type AddressRange, overlap, parseCidr } from '../cilium/cidr.ts';
-import { ipFamilies } from '../cilium/datapath.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
-import type { CiliumConfig } from '../cilium/known-keys.ts';
-import { knownRanges, lacksNodeRanges, podRanges, rangesIn } from '../cilium/pod-ranges.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { enumerated, firstOf } from '../counted.ts';
-import { groupBy } from '../pairs.ts';
-import { configuredPeers } from '../peers/peers.ts';
-import type { Hazard } from '../plan/agreement.ts';
-import { type DialOfSnapshots, firstDials } from '../services/newly-shared.ts';
+import type { AddressRule } from '../../cilium/address-rules.ts';
+import { type AddressRange, overlap, parseCidr } from '../../cilium/cidr.ts';
+import { ipFamilies } from '../../cilium/datapath.ts';
+import { clusterNameOf } from '../../cilium/identity.ts';
+import type { CiliumConfig } from '../../cilium/known-keys.ts';
+import { knownRanges, lacksNodeRanges, podRanges, rangesIn } from '../../cilium/pod-ranges.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { enumerated, firstOf } from '../../counted.ts';
+import { groupBy } from '../../pairs.ts';
+import { configuredPeers } from '../../peers/peers.ts';
+import type { Hazard } from '../../plan/agreement.ts';
+import { type DialOfSnapshots, firstDials } from '../../services/newly-shared.ts';
 import { policiesNamed } from './policy-words.ts';
 
 /** What first dials make of network policies that say by address, or by entity, whom they mean. */

@@ -1,10 +1,16 @@
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
-import { MeshctlError } from '../errors.ts';
-import { groupBy } from '../pairs.ts';
-import { knownAs } from '../peers/concerned-peers.ts';
-import { arePeers, isPeerByNameAlone, isPeersNamesake, leadToNamesakes, maybeNamesakes } from '../peers/namesakes.ts';
-import { knownPeers } from '../peers/peers.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { meshctlCommand } from '../../command-line.ts';
+import { MeshctlError } from '../../errors.ts';
+import { groupBy } from '../../pairs.ts';
+import { knownAs } from '../../peers/concerned-peers.ts';
+import {
+  arePeers,
+  isPeerByNameAlone,
+  isPeersNamesake,
+  leadToNamesakes,
+  maybeNamesakes,
+} from '../../peers/namesakes.ts';
+import { knownPeers } from '../../peers/peers.ts';
 import { forget } from './dead-cluster.ts';
 import type { PartingCluster } from './disconnect-plan.ts';
 

@@ -1,14 +1,14 @@
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { contextList, meshctlCommand } from '../command-line.ts';
-import { capital, enumerated } from '../counted.ts';
-import { isUnjudged, MeshctlError } from '../errors.ts';
-import { groupBy } from '../pairs.ts';
-import { knownAs, namesOf } from '../peers/concerned-peers.ts';
-import type { ConnectionMode } from '../peers/connection-mode.ts';
-import { remoteUserName } from '../peers/file/peer-config.ts';
-import { isDialledAt, isPeersNamesake, mayBeAnother } from '../peers/namesakes.ts';
-import { knownPeers } from '../peers/peers.ts';
-import { isOfNobody } from '../peers/unused-keys.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { contextList, meshctlCommand } from '../../command-line.ts';
+import { capital, enumerated } from '../../counted.ts';
+import { isUnjudged, MeshctlError } from '../../errors.ts';
+import { groupBy } from '../../pairs.ts';
+import { knownAs, namesOf } from '../../peers/concerned-peers.ts';
+import type { ConnectionMode } from '../../peers/connection-mode.ts';
+import { remoteUserName } from '../../peers/file/peer-config.ts';
+import { isDialledAt, isPeersNamesake, mayBeAnother } from '../../peers/namesakes.ts';
+import { knownPeers } from '../../peers/peers.ts';
+import { isOfNobody } from '../../peers/unused-keys.ts';
 import { loginsOf } from './disconnect-plan.ts';
 
 /** Whether what an error tells of may be a cluster that is gone, as opposed to one that says no. */

@@ -1,10 +1,10 @@
-import { clusterNameOf } from '../cilium/identity.ts';
-import { selectsLocalCluster } from '../cilium/policy-scope.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
-import { firstOf } from '../counted.ts';
-import { configuredPeers } from '../peers/peers.ts';
-import { type DialOfSnapshots, firstDials } from '../services/newly-shared.ts';
+import { clusterNameOf } from '../../cilium/identity.ts';
+import { selectsLocalCluster } from '../../cilium/policy-scope.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { meshctlCommand } from '../../command-line.ts';
+import { firstOf } from '../../counted.ts';
+import { configuredPeers } from '../../peers/peers.ts';
+import { type DialOfSnapshots, firstDials } from '../../services/newly-shared.ts';
 import { policiesNamed } from './policy-words.ts';
 
 /**

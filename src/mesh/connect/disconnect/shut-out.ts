@@ -1,16 +1,16 @@
-import { replaceAuthorityCommand } from '../certificates/authority-time.ts';
-import { takeFromBundle } from '../certificates/ca-bundle.ts';
-import type { TlsSecretFacts } from '../certificates/certificate.ts';
-import { acceptEachOther } from '../certificates/trust.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
-import { earliestOf, latestOf } from '../cluster-clocks.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { APISERVER } from '../objects/names.ts';
-import { restartWorkloads } from '../objects/restart.ts';
-import { foldAlike, groupBy } from '../pairs.ts';
-import { dialsAnother } from '../peers/namesakes.ts';
-import { isLetIn, loginCertificate, logsInAsItself, peersOfSharedUser } from '../peers/peers.ts';
-import type { Direction } from './direction.ts';
+import { replaceAuthorityCommand } from '../../certificates/authority-time.ts';
+import { takeFromBundle } from '../../certificates/ca-bundle.ts';
+import type { TlsSecretFacts } from '../../certificates/certificate.ts';
+import { acceptEachOther } from '../../certificates/trust.ts';
+import { clusterNameOf } from '../../cilium/identity.ts';
+import { earliestOf, latestOf } from '../../cluster-clocks.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { APISERVER } from '../../objects/names.ts';
+import { restartWorkloads } from '../../objects/restart.ts';
+import { foldAlike, groupBy } from '../../pairs.ts';
+import { dialsAnother } from '../../peers/namesakes.ts';
+import { isLetIn, loginCertificate, logsInAsItself, peersOfSharedUser } from '../../peers/peers.ts';
+import type { Direction } from '../direction.ts';
 import type { Parting, PartingCluster } from './disconnect-plan.ts';
 
 /**

@@ -1,34 +1,34 @@
-import { apiserverDeployment } from '../apiserver/live.ts';
+import { apiserverDeployment } from '../../apiserver/live.ts';
 import {
   authorityState,
   hasLostSigner,
   isIssuedElsewhere,
   isServedByCertManager,
   lostAuthority,
-} from '../certificates/authority.ts';
-import { expiredAuthority, replaceExpired, rotateAuthority } from '../certificates/authority-time.ts';
-import { completeBundle } from '../certificates/ca-bundle.ts';
-import type { CertificateFacts, TlsSecretFacts, TrustBundle } from '../certificates/certificate.ts';
-import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
-import { isForeignAuthority, SIGNED_NOTHING, waysToSign } from '../certificates/foreign-authority.ts';
-import { issuerOf, shortFingerprint, trusts } from '../certificates/trust.ts';
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { mendsByConnecting, renewTrustCommand } from '../connect/renew-trust.ts';
-import { serveFaults } from '../faults/serve-faults.ts';
-import { servesFromElsewhere } from '../faults/server-issuer.ts';
-import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
-import { dataOf } from '../objects/secret-data.ts';
-import { knownAs } from '../peers/concerned-peers.ts';
-import { withoutNamesakes } from '../peers/namesakes.ts';
-import { partedBy } from '../peers/parted.ts';
-import { loginCertificate } from '../peers/peers.ts';
-import { peersOutside } from '../peers/peers-outside.ts';
-import { withoutGoing } from '../plan/going.ts';
-import { unfinishedRotation, unfinishedRotations } from '../rotation/unfinished-rotation.ts';
-import type { Check, CheckInput, Finding, Subject } from './shared/check.ts';
-import { findingOf, type MeshCheck } from './shared/mesh-input.ts';
-import { peersNotCompared } from './shared/subjects.ts';
+} from '../../certificates/authority.ts';
+import { expiredAuthority, replaceExpired, rotateAuthority } from '../../certificates/authority-time.ts';
+import { completeBundle } from '../../certificates/ca-bundle.ts';
+import type { CertificateFacts, TlsSecretFacts, TrustBundle } from '../../certificates/certificate.ts';
+import { CERTIFICATE_SECRETS } from '../../certificates/cluster-certificates.ts';
+import { isForeignAuthority, SIGNED_NOTHING, waysToSign } from '../../certificates/foreign-authority.ts';
+import { issuerOf, shortFingerprint, trusts } from '../../certificates/trust.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { mendsByConnecting, renewTrustCommand } from '../../connect/renew-trust.ts';
+import { serveFaults } from '../../faults/serve-faults.ts';
+import { servesFromElsewhere } from '../../faults/server-issuer.ts';
+import { type KubeObject, keyOf } from '../../objects/kube-object.ts';
+import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, secretRef } from '../../objects/names.ts';
+import { dataOf } from '../../objects/secret-data.ts';
+import { knownAs } from '../../peers/concerned-peers.ts';
+import { withoutNamesakes } from '../../peers/namesakes.ts';
+import { partedBy } from '../../peers/parted.ts';
+import { loginCertificate } from '../../peers/peers.ts';
+import { peersOutside } from '../../peers/peers-outside.ts';
+import { withoutGoing } from '../../plan/going.ts';
+import { unfinishedRotation, unfinishedRotations } from '../../rotation/unfinished-rotation.ts';
+import type { Check, CheckInput, Finding, Subject } from '../shared/check.ts';
+import { findingOf, type MeshCheck } from '../shared/mesh-input.ts';
+import { peersNotCompared } from '../shared/subjects.ts';
 import { expiry, isSecretUnread } from './tls.ts';
 
 /** The id of the check that names a rotation of a CA that is in its middle. */
